@@ -1,0 +1,63 @@
+"""What a store offers: transactions over ordered keys, and bytes beside them. Every implementation is held to one test suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The store could not do it, and nothing of it was done."""
+
+
+class StoreFull(StoreError):
+    """No space is left on the device."""
+
+
+class Tx(Protocol):
+    """A transaction: one consistent view, all or nothing. Keys are ordered as bytes."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value at `key`."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value at `key`."""
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`, if it is there."""
+
+    def scan(
+        self, start: bytes, end: bytes, *, limit: int | None = None, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values with `start` <= key < `end`, in order (or the reverse), at most `limit`."""
+
+    def put_bytes(self, data: bytes) -> int:
+        """Keep a small blob in the state database; its id (positive, never used again)."""
+
+    def get_bytes(self, blob: int) -> bytes | None:
+        """The bytes of a small blob."""
+
+    def delete_bytes(self, blob: int) -> None:
+        """Remove a small blob, if it is there."""
+
+
+class Store(Protocol):
+    """State on disk, shared by the processes of a region."""
+
+    def snapshot(self) -> AbstractContextManager[Tx]:
+        """A read-only view of what is committed, from any thread; it never waits for writers. Its writes raise TypeError."""
+
+    async def write(self, handler: Callable[[Tx], T], *, bulk: bool = False) -> T:
+        """Run `handler` in a transaction of its own and return its result once it is committed and synced.
+
+        Waiting handlers share one commit, each in a savepoint: what one raises rolls back that one alone and is raised here.
+        Handlers are short, synchronous and run on the event loop, except `bulk` ones, which run in a thread.
+        """
+
+    def close(self) -> None:
+        """Finish what is being written and let go of the files."""
