@@ -1,5 +1,6 @@
 """AWS Signature Version 4, the server's side: pure functions over a request's head and an aws-chunked body."""
 
+from fogbank.auth.chunked import ChunkDecoder, chunk_decoder
 from fogbank.auth.claims import Claim, claim
 from fogbank.auth.dialect import (
     Dialect,
@@ -10,21 +11,30 @@ from fogbank.auth.dialect import (
     unknown_key,
 )
 from fogbank.auth.payload import PayloadMode, check_payload, decoded_length, payload_mode
+from fogbank.auth.post_policy import PostPolicy, parse_post_policy, post_claim, verify_post
+from fogbank.auth.signing import signing_key
 from fogbank.auth.verification import Verified, verify
 
 __all__ = [
+    "ChunkDecoder",
     "Claim",
     "Dialect",
     "PayloadMode",
+    "PostPolicy",
     "Verified",
     "check_payload",
+    "chunk_decoder",
     "claim",
     "decoded_length",
     "dialect_of",
     "expired_token",
     "invalid_token",
     "missing_credentials",
+    "parse_post_policy",
     "payload_mode",
+    "post_claim",
+    "signing_key",
     "unknown_key",
     "verify",
+    "verify_post",
 ]

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 # Nothing to encode, and no dot segment or empty segment to remove: nearly every path of a service that is not S3 is "/".
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?").fullmatch
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
-_PLAIN_QUERY = re.compile(r"[A-Za-z0-9._~&=-]*").fullmatch
+# A query whose escapes are already those that RFC 3986 asks for (upper case, and none for an unreserved character).
+_CANONICAL_QUERY = re.compile(
+    r"(?:[A-Za-z0-9._~&=-]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*"
+).fullmatch
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -71,20 +74,11 @@ def canonical_query(query: str, *, leave_out: str | None = None) -> str:
     """
     if not query:
         return ""
-    recode = _same if _PLAIN_QUERY(query) else _recode
-    pairs = []
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            name = recode(name)
-            if name != leave_out:
-                pairs.append((name, recode(value)))
+    pairs = [part.partition("=")[::2] for part in query.split("&") if part]
+    if not _CANONICAL_QUERY(query) or query.count("=") > len(pairs):
+        pairs = [(_recode(name), _recode(value)) for name, value in pairs]
     pairs.sort()
-    return "&".join([f"{name}={value}" for name, value in pairs])
-
-
-def _same(text: str) -> str:
-    return text
+    return "&".join([f"{name}={value}" for name, value in pairs if name != leave_out])
 
 
 def _recode(text: str) -> str:

@@ -147,7 +147,7 @@ def _from_header(request: HttpRequest, authorization: str, service: str | None, 
     if parameters is None:
         _incomplete_header(request, rest, service, protocol)
     credential, signed_headers, signature = parameters
-    scope = _split_scope(credential)
+    scope = parse_credential(credential)
     if scope is None:
         raise _bad_credential(_dialect(request, service, protocol, credential), credential, query=False)
     access_key_id, date, region, scope_service, terminator = scope
@@ -260,7 +260,7 @@ def _from_query(request: HttpRequest, service: str | None, protocol: str) -> Cla
     missing = [name for name in _QUERY_REQUIRED if not argument(name)]
     if missing or (dialect.s3 and "X-Amz-Expires" not in args):
         raise _missing_arguments(dialect, missing)
-    scope = _split_scope(credential)
+    scope = parse_credential(credential)
     if scope is None:
         raise _bad_credential(dialect, credential, query=True)
     access_key_id, date, region, scope_service, terminator = scope
@@ -343,15 +343,15 @@ def _expires(dialect: Dialect, text: str) -> int | None:
 # --- the small parsers, cached: a client repeats itself
 
 
-def _split_scope(credential: str) -> tuple[str, str, str, str, str] | None:
+def parse_credential(credential: str) -> tuple[str, str, str, str, str] | None:
     """Access key id, date, region, service, terminator; None if malformed."""
     if len(credential) > _MAX_CACHED:
         return None
-    return _split_scope_cached(credential)
+    return _parse_credential(credential)
 
 
 @lru_cache(maxsize=2048)
-def _split_scope_cached(credential: str) -> tuple[str, str, str, str, str] | None:
+def _parse_credential(credential: str) -> tuple[str, str, str, str, str] | None:
     parts = credential.split("/")
     if len(parts) != 5 or not all(parts):
         return None

@@ -5,6 +5,7 @@ Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorizati
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ class PayloadMode(Enum):
 
 
 _BY_VALUE = {mode.value: mode for mode in PayloadMode if mode is not PayloadMode.EXACT}
-_HEX = frozenset("0123456789abcdefABCDEF")
+_SHA256 = re.compile("[0-9a-fA-F]{64}").fullmatch
 
 
 def payload_mode(declared: str) -> PayloadMode:
@@ -47,7 +48,7 @@ def payload_mode(declared: str) -> PayloadMode:
 
     Raises InvalidArgument for a value that means nothing, NotImplemented for AWS's asymmetric and event-stream signatures.
     """
-    if len(declared) == 64 and _HEX.issuperset(declared):
+    if _SHA256(declared):
         return PayloadMode.EXACT
     mode = _BY_VALUE.get(declared)
     if mode is not None:

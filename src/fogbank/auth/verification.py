@@ -66,7 +66,7 @@ def verify(
     `allow_unsigned` accepts UNSIGNED-PAYLOAD from services other than S3 (operations whose model says v4-unsigned-body).
     """
     dialect = dialect_of(claim.service, protocol)
-    _check_scope(claim, dialect, region, services)
+    check_scope(claim, dialect, region, services)
     _check_time(claim, dialect, now)
     _check_signed_headers(claim, request, dialect)
     mode = _payload_mode(claim, dialect, allow_unsigned)
@@ -84,7 +84,8 @@ def verify(
 # --- scope
 
 
-def _check_scope(claim: Claim, dialect: Dialect, region: str | None, services: Collection[str] | None) -> None:
+def check_scope(claim: Claim, dialect: Dialect, region: str | None, services: Collection[str] | None) -> None:
+    """Raise unless the credential scope is of the day of signing, of the region, of an accepted service, and well terminated."""
     if (
         claim.terminator == TERMINATOR
         and claim.timestamp.startswith(claim.date)
