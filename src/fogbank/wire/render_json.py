@@ -9,7 +9,7 @@ import msgspec
 
 from fogbank.wire.http import HttpResponse
 from fogbank.wire.render_base import MemberTable, check_union, request_id_headers
-from fogbank.wire.render_scalars import FLOATS, INTEGERS, STRINGS, TIMESTAMPS, base64, epoch, non_finite, string
+from fogbank.wire.render_scalars import FLOATS, INTEGERS, STRINGS, TIMESTAMPS, base64, epoch, non_finite, real, string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -
     return render_stream if stream else render
 
 
+JSON_TYPE = ("Content-Type", "application/json")
 EVENT_STREAM_TYPE = ("Content-Type", "application/vnd.amazon.eventstream")
 
 
@@ -164,7 +165,7 @@ def truth(value: bool) -> bool:
 
 
 def _number(value: float) -> float | str:
-    number = float(value) if isinstance(value, int | float) else float("x")
+    number = real(value)
     return number if number - number == 0 else non_finite(number)
 
 

@@ -13,7 +13,7 @@ from fogbank.wire.render_base import (
     header_value,
     request_id_headers,
 )
-from fogbank.wire.render_json import EVENT_STREAM_TYPE, JsonConverter, encode, no_members, whole
+from fogbank.wire.render_json import EVENT_STREAM_TYPE, JSON_TYPE, JsonConverter, encode, no_members, whole
 from fogbank.wire.render_scalars import STRINGS, base64, string, text_function
 from fogbank.wire.xml_write import DECLARATION, XmlWriter, namespace_attribute
 
@@ -35,7 +35,7 @@ def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -
     if output is None:
         return _without_output(operation_name, status, add_request_id)
     body = xml_body(model, output) if is_xml(model) else json_body(output)
-    places = MemberTable(output, _place)
+    places = MemberTable(output, compile_place)
     located = {name for name, member in output.members.items() if member.traits.get("location")}
     status_member = next((n for n, m in output.members.items() if m.traits.get("location") == "statusCode"), None)
 
@@ -101,7 +101,8 @@ def _without_output(
 # Headers
 
 
-def _place(name: str, shape: Shape) -> Place:
+def compile_place(name: str, shape: Shape) -> Place:
+    """What puts a located member into the headers."""
     location = shape.traits["location"]
     if location == "header":
         return _header(shape.wire_name(name), header_text(shape))
@@ -174,10 +175,10 @@ def xml_body(model: Traits, output: Shape) -> Body:
 XML_TYPE = ("Content-Type", "application/xml")
 
 
-def _xml_document(write: Callable[[Any], str]) -> Body:
-    def body(rest: Mapping[str, Any], headers: Headers) -> bytes:
+def _xml_document(write: Callable[[Any], str]) -> Callable[[Any, Headers], bytes]:
+    def body(value: Any, headers: Headers) -> bytes:
         headers.append(XML_TYPE)
-        return f"{DECLARATION}{write(rest)}".encode()
+        return f"{DECLARATION}{write(value)}".encode()
 
     return body
 
@@ -225,9 +226,6 @@ def json_body(output: Shape) -> Body:
         return encode(convert(rest))
 
     return body
-
-
-JSON_TYPE = ("Content-Type", "application/json")
 
 
 def _json_payload(name: str, convert: Callable[[Any], Any], document: bool) -> Body:

@@ -65,10 +65,15 @@ def integer(value: int) -> str:
 
 def floating(value: float) -> str:
     """The shortest text that reads back the same, and Smithy's names for what is not a number."""
-    number = float(value) if not isinstance(value, str) else _refuse(value)
-    if number - number != 0:
-        return non_finite(number)
-    return repr(number)
+    number = real(value)
+    return repr(number) if number - number == 0 else non_finite(number)
+
+
+def real(value: float) -> float:
+    """A float from an int or a float; nothing else is a number here."""
+    if isinstance(value, int | float):
+        return float(value)
+    raise TypeError(f"not a number: {value!r}")
 
 
 def non_finite(number: float) -> str:
