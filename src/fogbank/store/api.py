@@ -19,6 +19,16 @@ class StoreFull(StoreError):
     """No space is left on the device."""
 
 
+class StoreCorrupt(StoreError):
+    """Bytes on disk are not those that were written: their CRC64NVME is `found` (None: missing), not `expected`."""
+
+    def __init__(self, blob: str, expected: int, found: int | None) -> None:
+        super().__init__(f"blob {blob}: checksum is {found}, not {expected}")
+        self.blob = blob
+        self.expected = expected
+        self.found = found
+
+
 class Tx(Protocol):
     """A transaction: one consistent view, all or nothing. Keys are ordered as bytes."""
 
@@ -40,10 +50,13 @@ class Tx(Protocol):
         """Keep a small blob in the state database; its id (positive, never used again)."""
 
     def get_bytes(self, blob: int) -> bytes | None:
-        """The bytes of a small blob."""
+        """The bytes of a small blob, verified: StoreCorrupt if they are not those that were put."""
 
     def delete_bytes(self, blob: int) -> None:
         """Remove a small blob, if it is there."""
+
+    def list_bytes(self, after: int, limit: int) -> list[int]:
+        """The ids of small blobs above `after`, in order, at most `limit`."""
 
 
 class Store(Protocol):
