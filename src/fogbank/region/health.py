@@ -24,6 +24,12 @@ def reachable(host: str) -> str:
     return _ANY.get(host, host)
 
 
+def endpoint(scheme: str, host: str, port: int) -> str:
+    """The URL for clients on this machine."""
+    address = reachable(host)
+    return f"{scheme}://{f'[{address}]' if ':' in address else address}:{port}"
+
+
 def probe(host: str, port: int, *, ca: str = "", timeout: float = 3.0) -> Health:
     """Ask the region for its health: any answer that is not a server error (5xx) is good. With `ca` over TLS, verified."""
     begun = time.perf_counter()

@@ -165,7 +165,7 @@ def load(
     if config is not None:
         values |= _from_file(config.expanduser(), required=True)
     values |= variables | _from_flags(given)
-    data = Path(values.get("data") or _default_data(environ)).expanduser().absolute()
+    data = Path(values["data"]).expanduser().absolute() if values.get("data") else default_data(environ)
     if config is None:
         inside = _from_file(data / CONFIG_NAME, required=False)
         if "data" in inside and Path(inside["data"]).expanduser().absolute() != data:
@@ -208,10 +208,11 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
-def _default_data(environ: Mapping[str, str]) -> str:
+def default_data(environ: Mapping[str, str]) -> Path:
+    """The data directory of a user who names none."""
     base = environ.get("XDG_DATA_HOME", "")
     # The XDG base directory specification says to ignore a relative path.
-    return f"{base}/fogbank" if base.startswith("/") else "~/.local/share/fogbank"
+    return Path(f"{base}/fogbank" if base.startswith("/") else "~/.local/share/fogbank").expanduser().absolute()
 
 
 def _from_file(path: Path, *, required: bool) -> dict[str, Any]:

@@ -125,8 +125,7 @@ class Supervisor:
     @property
     def endpoint(self) -> str:
         """The URL for clients on this machine."""
-        host = health.reachable(self._settings.host)
-        return f"{self._settings.scheme}://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return health.endpoint(self._settings.scheme, self._settings.host, self._port)
 
     @property
     def _port(self) -> int:

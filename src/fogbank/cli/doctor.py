@@ -1,0 +1,65 @@
+"""`fogbank doctor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fogbank.cli.options import print_json, settings_of, which_region
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fogbank.cli.checks import Check
+
+
+@click.command()
+@which_region
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor(context: click.Context, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Check what this machine has, and what to install.
+
+    Today's services (S3, IAM, STS) need only what is marked as needed now; the rest is for engines that come later. Exit code 1
+    if something is missing that is needed now.
+    """
+    from fogbank.cli import checks
+
+    found = checks.run_all(settings_of(data, config).data)
+    usable = all(check.ok for check in found if check.need == checks.NOW)
+    if as_json:
+        print_json({"ok": usable, "checks": [check._asdict() for check in found]})
+    else:
+        _show(found, usable)
+    context.exit(0 if usable else 1)
+
+
+def _show(found: list[Check], usable: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from fogbank.cli import checks
+
+    titles = {
+        checks.NOW: "Needed now",
+        checks.CLIENT: "Clients: not needed, but useful",
+        checks.LATER: "For engines that come later: nothing uses these today",
+    }
+    console = Console(highlight=False)
+    for need, title in titles.items():
+        console.print(f"[bold]{title}[/]")
+        table = Table.grid(padding=(0, 2))
+        for check in (check for check in found if check.need == need):
+            mark = Text("ok", "green") if check.ok else Text("missing", "red" if need == checks.NOW else "yellow")
+            table.add_row(" ", mark, check.name, Text(check.purpose, "dim"), _found(check))
+        console.print(table)
+        console.print()
+    console.print(
+        "[green]S3, IAM and STS can run here.[/]" if usable else "[red]Something that is needed now is missing.[/]"
+    )
+
+
+def _found(check: Check) -> str:
+    return check.found if check.ok or not check.fix else f"{check.found}; {check.fix}"
