@@ -1,0 +1,287 @@
+"""Which service and operation a request means, signed or not.
+
+The order: `smithy-protocol` with `/service/X/operation/Y`; `X-Amz-Target`; `Action` of the query protocol; REST routes; each among the
+services of the credential scope, or of the Host where there is no scope. Services that share a signing name are told apart by target
+prefix, by Version, by the names of their operations and by their routes, in the order of `candidates`. Unsigned requests that
+say nothing of a service are S3's.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fogbank.wire.errors import AwsError
+from fogbank.wire.hosts import LOCAL, NOTHING, HostName, Hosts
+from fogbank.wire.indexing import Entry, load_index
+from fogbank.wire.route import Router, compile_router
+from fogbank.wire.service import load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fogbank.wire.http import HttpRequest
+
+CBOR = "smithy-rpc-v2-cbor"
+FORM = "application/x-www-form-urlencoded"
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """A request with its meaning.
+
+    `service` is the directory of botocore's model and `protocol` the one that the request speaks, as botocore calls it. `labels` are
+    decoded. `request` has the path-style path where S3 was addressed by virtual host, whose bucket is `virtual_host`; verify the
+    signature over the original. `raw_path` is the percent-encoded path that an SDK sends for this, where the decoded one is
+    ambiguous (an ARN in a label), else None. `host_region` and `host_kind` (S3's `website`, `accesspoint`, …) are the Host's.
+    """
+
+    service: str
+    operation: str
+    protocol: str
+    labels: dict[str, str]
+    request: HttpRequest
+    virtual_host: str | None = None
+    raw_path: str | None = None
+    host_region: str = ""
+    host_kind: str = ""
+
+
+class Unidentified(AwsError):
+    """No operation of any service is meant; `service` (empty if unknown) and `protocol` say how to render it."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int,
+        protocol: str,
+        service: str = "",
+        fields: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, status=status, fields=fields)
+        self.protocol = protocol
+        self.service = service
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The services that a scope or a host may mean, by how they are spoken to."""
+
+    targets: dict[str, tuple[str, ...]]
+    forms: tuple[str, ...]
+    rest: tuple[str, ...]
+    protocol: str
+    s3: bool
+
+
+def identify(request: HttpRequest, scope: str | None, hosts: Hosts = LOCAL) -> Identified:
+    """The service and operation of a request; `scope` is the service in its credential scope, None if it is unsigned.
+
+    The query protocol is found in the body, which must have been read (see `needs_body`). Raises AwsError and nothing else:
+    `Unidentified` where no operation is meant, in AWS's words for the protocol.
+    """
+    headers = request.headers
+    host = hosts.read(headers["host"]) if "host" in headers else NOTHING
+    plan = plan_of_scope(scope) if scope is not None else plan_of_host(host.service)
+    if plan.s3:
+        return identify_s3(request, plan, host)
+    if headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return identify_cbor(request, plan, host)
+    target = headers.get("x-amz-target")
+    if target is not None and plan.targets:
+        return identify_target(request, target, plan, host)
+    action = read_action(request) if plan.forms else None
+    if action is not None:
+        return identify_action(request, action, plan, host)
+    return identify_route(request, plan, host)
+
+
+def needs_body(request: HttpRequest, scope: str | None) -> bool:
+    """Whether a request cannot be identified before its body has been read: forms of the query protocol."""
+    if request.method != "POST" or not request.headers.get("content-type", "").startswith(FORM):
+        return False
+    return scope is None or bool(plan_of_scope(scope).forms)
+
+
+@lru_cache(maxsize=1024)
+def plan_of_scope(scope: str) -> Plan:
+    """The services that sign as `scope`."""
+    names = [name for name, entry in load_index().items() if scope == entry.signing or scope in entry.scopes]
+    if not names:
+        names = [name for name, entry in load_index().items() if scope in (name, entry.prefix)]
+    if not names:
+        raise Unidentified("UnknownOperationException", f"There is no service {scope[:64]!r}", 404, "rest-json")
+    return plan_of(candidates(names, scope))
+
+
+@lru_cache(maxsize=1024)
+def plan_of_host(prefix: str) -> Plan:
+    """The services behind a host name of AWS's; without one, all that can be told by target or Version, and S3's routes."""
+    index = load_index()
+    if prefix:
+        return plan_of(candidates([name for name, entry in index.items() if entry.prefix == prefix], prefix))
+    everything = plan_of(candidates(index, ""))
+    return Plan(everything.targets, everything.forms, ("s3",), "rest-xml", False)
+
+
+def candidates(names: Sequence[str] | dict[str, Entry], scope: str) -> list[str]:
+    """Services in the order in which they are tried: what is called like the scope, then AWS's older, shorter names."""
+    return sorted(names, key=lambda name: (name != scope, len(name), name))
+
+
+def plan_of(names: Sequence[str]) -> Plan:
+    index = load_index()
+    targets: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        if index[name].target:
+            targets[index[name].target] = (*targets.get(index[name].target, ()), name)
+    forms = [name for name in names if index[name].query or {"query", "ec2"} & set(index[name].protocols)]
+    rest = [name for name in names if index[name].protocols[0].startswith("rest-")]
+    return Plan(targets, tuple(forms), tuple(rest), index[names[0]].protocols[0], "s3" in names and len(names) < 4)
+
+
+@cache
+def operations_of(service: str) -> frozenset[str]:
+    """The names of a service's operations."""
+    return frozenset(load(service).operations)
+
+
+@cache
+def router_of(service: str) -> Router:
+    """The router of a service, compiled when it is first asked for."""
+    return compile_router(load(service).raw)
+
+
+def identify_s3(request: HttpRequest, plan: Plan, host: HostName) -> Identified:
+    """S3's operations, and those of its control plane, whose every request carries the account."""
+    if "x-amz-account-id" in request.headers or host.kind == "control" or len(plan.rest) > 2:
+        others = tuple(name for name in plan.rest if name != "s3")
+        match = route(request, others)
+        if match is not None:
+            return identified_route(request, match, host)
+    bucket = host.bucket
+    routed = request
+    if bucket:
+        if not request.path.startswith("/"):
+            raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
+        routed = request.at(f"/{bucket}{request.path}")
+    found = router_of("s3").strict(routed)
+    if found is None:
+        raise not_allowed(routed)
+    return Identified("s3", found[0], "rest-xml", found[1], routed, bucket or None, None, host.region, host.kind)
+
+
+def not_allowed(request: HttpRequest) -> AwsError:
+    """S3's answer to a method that a service, bucket, object or sub-resource does not have."""
+    if request.path.startswith("//"):
+        return Unidentified(
+            "InvalidBucketName", "The specified bucket is not valid.", 400, "rest-xml", "s3", {"BucketName": ""}
+        )
+    router = router_of("s3")
+    resource = next((name for name in request.args if name in router.subresources), "")
+    if resource:
+        kind = router.residual.resource_types.get(resource, resource.replace("-", "").upper())
+    else:
+        kind = ("SERVICE", "BUCKET", "OBJECT")[
+            min(2, request.path.strip("/").count("/") + bool(request.path.strip("/")))
+        ]
+    fields = {"Method": request.method[:32], "ResourceType": kind}
+    message = "The specified method is not allowed against this resource."
+    return Unidentified("MethodNotAllowed", message, 405, "rest-xml", "s3", fields)
+
+
+def identify_cbor(request: HttpRequest, plan: Plan, host: HostName) -> Identified:
+    """Smithy's RPC v2 CBOR: the service's shape name and the operation are in the path."""
+    parts = request.path.split("/", 5)
+    if request.method == "POST" and len(parts) == 5 and parts[1] == "service" and parts[3] == "operation":
+        for service in plan.targets.get(parts[2], ()):
+            if CBOR in load_index()[service].protocols and parts[4] in operations_of(service):
+                return Identified(service, parts[4], CBOR, {}, request, host_region=host.region)
+    raise Unidentified("UnknownOperationException", "", 404, CBOR)
+
+
+def identify_target(request: HttpRequest, target: str, plan: Plan, host: HostName) -> Identified:
+    """The JSON protocols: `prefix.Operation` in X-Amz-Target."""
+    prefix, _, operation = target.rpartition(".")
+    if request.method == "POST":
+        for service in plan.targets.get(prefix, ()):
+            if operation in operations_of(service):
+                return Identified(service, operation, "json", {}, request, host_region=host.region)
+    raise Unidentified("UnknownOperationException", "", 400, "json", next(iter(plan.targets.get(prefix, ())), ""))
+
+
+def read_action(request: HttpRequest) -> list[str] | None:
+    """The values of Action in the form or the query string; None if there is none."""
+    if request.body and request.headers.get("content-type", "").startswith(FORM):
+        found = request.form.get("Action")
+        if found is not None:
+            return found
+    return request.args.get("Action") if "Action=" in request.query else None
+
+
+def identify_action(request: HttpRequest, actions: list[str], plan: Plan, host: HostName) -> Identified:
+    """The query protocols: Action, and Version where services share a name or there is no other hint."""
+    index = load_index()
+    action = actions[0]
+    version = (request.form.get("Version") or request.args.get("Version") or [""])[0]
+    services = [name for name in plan.forms if not version or index[name].version == version]
+    if len(plan.forms) > 4 and not version:
+        services = [name for name in services if name == "sts"]
+    for service in services if len(actions) == 1 else ():
+        if action in operations_of(service):
+            protocol = "ec2" if "ec2" in index[service].protocols else "query"
+            return Identified(service, action, protocol, {}, request, host_region=host.region)
+    raise invalid_action(plan.forms, actions, version)
+
+
+def invalid_action(forms: Sequence[str], actions: Sequence[str], version: str) -> AwsError:
+    """The query protocols' answers to an Action that is not one."""
+    service = forms[0] if len(forms) < 5 else ""
+    protocol = "ec2" if service == "ec2" else "query"
+    if len(actions) > 1:
+        return Unidentified("InvalidQueryParameter", "The parameter Action may be given once", 400, protocol, service)
+    action = actions[0][:128]
+    if service == "ec2":
+        message = f"The action {action} is not valid for this web service."
+    else:
+        version = version[:32] or (load_index()[service].version if service else "")
+        message = f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}"
+    return Unidentified("InvalidAction", message, 400, protocol, service)
+
+
+def identify_route(request: HttpRequest, plan: Plan, host: HostName) -> Identified:
+    """REST: what is left."""
+    if plan.rest == ("s3",):
+        return identify_s3(request, plan, host)
+    match = route(request, plan.rest)
+    if match is not None:
+        return identified_route(request, match, host)
+    if plan.forms and request.path == "/":
+        protocol = "ec2" if plan.forms[0] == "ec2" else "query"
+        message = "The request is missing an action or operation parameter."
+        raise Unidentified("MissingAction", message, 400, protocol, plan.forms[0])
+    if plan.rest:
+        raise Unidentified("UnknownOperationException", "", 404, plan.protocol, plan.rest[0])
+    services = next(iter(plan.targets.values()), ("",))
+    raise Unidentified("UnknownOperationException", "", 404, plan.protocol, services[0])
+
+
+def route(request: HttpRequest, services: Sequence[str]) -> tuple[str, str, dict[str, str], bool] | None:
+    """Service, operation, labels, and whether the path is ambiguous; exact matches of any service before tolerant ones."""
+    for service in services:
+        found = router_of(service).strict(request)
+        if found is not None:
+            return (service, *found, False)
+    for service in services:
+        found = router_of(service).tolerant(request)
+        if found is not None:
+            return (service, *found, True)
+    return None
+
+
+def identified_route(request: HttpRequest, match: tuple[str, str, dict[str, str], bool], host: HostName) -> Identified:
+    service, operation, labels, ambiguous = match
+    raw_path = router_of(service).canonical_path(operation, labels) if ambiguous else None
+    protocol = load_index()[service].protocols[0]
+    return Identified(service, operation, protocol, labels, request, None, raw_path, host.region, host.kind)
