@@ -53,7 +53,7 @@ def _encode(data: bytes, safe: str) -> str:
 
 
 def _normalise(path: str) -> str:
-    """RFC 3986 dot segments removed, empty segments dropped; a trailing slash stays."""
+    """Dot segments removed, empty segments dropped; a trailing slash stays, but a last `.` or `..` leaves none (as in the SDKs)."""
     kept: list[str] = []
     parts = path.split("/")
     for part in parts:
@@ -63,7 +63,7 @@ def _normalise(path: str) -> str:
             kept.append(part)
     if not kept:
         return "/"
-    return "/" + "/".join(kept) + ("/" if parts[-1] in ("", ".", "..") else "")
+    return "/" + "/".join(kept) + ("" if parts[-1] else "/")
 
 
 def canonical_query(query: str, *, leave_out: str | None = None) -> str:
@@ -75,7 +75,7 @@ def canonical_query(query: str, *, leave_out: str | None = None) -> str:
     if not query:
         return ""
     pairs = [part.partition("=")[::2] for part in query.split("&") if part]
-    if not _CANONICAL_QUERY(query) or query.count("=") > len(pairs):
+    if not _CANONICAL_QUERY(query) or any("=" in value for _, value in pairs):
         pairs = [(_recode(name), _recode(value)) for name, value in pairs]
     pairs.sort()
     return "&".join([f"{name}={value}" for name, value in pairs if name != leave_out])
@@ -92,7 +92,7 @@ def canonical_headers(headers: Mapping[str, str], names: Iterable[str]) -> str:
     """
     lines = []
     for name in names:
-        value = headers.get(name)
+        value = headers.get("host" if name == ":authority" else name)
         if value is not None:
             if "  " in value or value != value.strip() or "\t" in value or "\n" in value:
                 value = _SPACES.sub(" ", value).strip(" ")

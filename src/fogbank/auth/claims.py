@@ -140,7 +140,7 @@ def _refuse_mechanism(dialect: Dialect, scheme: str) -> NoReturn:
 
 
 def _from_header(request: HttpRequest, authorization: str, service: str | None, protocol: str) -> Claim:
-    scheme, _, rest = authorization.partition(" ")
+    scheme, _, rest = authorization.strip().partition(" ")
     if scheme != ALGORITHM:
         _refuse_mechanism(_dialect(request, service, protocol), scheme[:64])
     parameters = _split_parameters(rest)

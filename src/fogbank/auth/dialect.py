@@ -47,11 +47,18 @@ class Dialect(msgspec.Struct, frozen=True):
 
     def error(self, code: str, message: str, **fields: Any) -> AwsError:
         """An AwsError with the status that this family gives to failures of authentication."""
-        return AwsError(code, message, status=403 if code in _FORBIDDEN else self.status, fields=fields)
+        return AwsError(code, message, status=_STATUS.get(code, self.status), fields=fields)
 
 
-# In whatever family, these are refusals of the caller rather than of the request's form.
-_FORBIDDEN = frozenset({"AccessDenied", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"})
+# The codes whose status is the same wherever they occur; the others have that of their family.
+_STATUS = {
+    "AccessDenied": 403,
+    "IncompleteSignature": 400,
+    "InvalidAccessKeyId": 403,
+    "RequestExpired": 400,
+    "RequestTimeTooSkewed": 403,
+    "SignatureDoesNotMatch": 403,
+}
 
 S3 = Dialect(
     s3=True, incomplete="AuthorizationHeaderMalformed", missing="AccessDenied", mismatch="SignatureDoesNotMatch",
