@@ -62,37 +62,55 @@ def merge(base: Traits, patch: Traits) -> None:
 class Shape:
     """A shape where it is used: its own traits, overridden by those of the reference to it.
 
-    `traits` holds what the model says (type, location, locationName, required, min, max, pattern, enum, payload, flattened, …).
-    Members resolve on first use, so recursive shapes are fine.
+    `traits` holds what the model says (type, location, locationName, required, min, max, pattern, enum, payload, flattened, …);
+    treat it as immutable. Members resolve on first use, so recursive shapes are fine, and `cache` (one per model) makes every
+    use of a shape one object, as long as the reference adds nothing: EC2's 830 operations would not fit in memory otherwise.
     """
 
-    __slots__ = ("__dict__", "_shapes", "name", "traits", "type")
+    __slots__ = ("__dict__", "_cache", "_shapes", "name", "traits", "type")
 
-    def __init__(self, shapes: dict[str, Traits], reference: Traits) -> None:
+    def __init__(
+        self, shapes: dict[str, Traits], reference: Traits, cache: dict[str | int, Shape] | None = None
+    ) -> None:
         self._shapes = shapes
+        self._cache: dict[str | int, Shape] = {} if cache is None else cache
         self.name: str = reference["shape"]
-        self.traits: Traits = {**shapes[self.name], **reference}
+        own = shapes[self.name]
+        self.traits: Traits = own if len(reference) == 1 else {**own, **reference}
         self.type: str = self.traits["type"]
+
+    def _resolve(self, reference: Traits) -> Shape:
+        # The model outlives its shapes, so the identity of a reference in it is a key.
+        key = reference["shape"] if len(reference) == 1 else id(reference)
+        shape = self._cache.get(key)
+        if shape is None:
+            shape = self._cache[key] = Shape(self._shapes, reference, self._cache)
+        return shape
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What has been compiled for this shape, by purpose: a shape that many operations share is compiled once."""
+        return {}
 
     @cached_property
     def members(self) -> dict[str, Shape]:
         """A structure's members by name, in the model's order."""
-        return {name: Shape(self._shapes, ref) for name, ref in self.traits.get("members", {}).items()}
+        return {name: self._resolve(ref) for name, ref in self.traits.get("members", {}).items()}
 
     @cached_property
     def member(self) -> Shape:
         """A list's element."""
-        return Shape(self._shapes, self.traits["member"])
+        return self._resolve(self.traits["member"])
 
     @cached_property
     def key(self) -> Shape:
         """A map's key."""
-        return Shape(self._shapes, self.traits["key"])
+        return self._resolve(self.traits["key"])
 
     @cached_property
     def value(self) -> Shape:
         """A map's value."""
-        return Shape(self._shapes, self.traits["value"])
+        return self._resolve(self.traits["value"])
 
     @cached_property
     def required(self) -> tuple[str, ...]:
