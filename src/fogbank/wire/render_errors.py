@@ -19,7 +19,7 @@ from fogbank.wire.render_base import Headers, MemberTable, header_value, request
 from fogbank.wire.render_cbor import CBOR_HEADERS, CborConverter, dumps
 from fogbank.wire.render_json import JSON_TYPE, JsonConverter, encode, json_content_type
 from fogbank.wire.render_query import EC2_TYPE, QUERY_TYPE
-from fogbank.wire.render_rest import XML_TYPE, compile_place
+from fogbank.wire.render_rest import XML_TYPE, compile_place, in_head
 from fogbank.wire.xml_write import DECLARATION, XmlWriter, element_name, escape, namespace_attribute
 
 if TYPE_CHECKING:
@@ -56,12 +56,9 @@ def common_statuses() -> dict[str, dict[str, int]]:
     return statuses
 
 
-def compile_error_renderer(model: Traits, operation_name: str | None, protocol: str | None = None) -> ErrorRenderer:
-    """The renderer of an operation's errors, or of errors from before the operation is known.
-
-    `protocol` is one of the model's, where it lists several; else the model's own.
-    """
-    protocol = protocol or model["metadata"]["protocol"]
+def compile_error_renderer(model: Traits, operation_name: str | None) -> ErrorRenderer:
+    """The renderer of an operation's errors, or (None) of errors from before the operation is known."""
+    protocol = model["metadata"]["protocol"]
     lookup = _lookup(model, operation_name, protocol)
     write_body = BODIES[protocol](model)
     add_request_id = request_id_headers(model)
@@ -132,7 +129,7 @@ def _xml_fields(timestamp_format: str) -> Callable[[AwsError, Known, Headers], s
             if member is None or known.shape is None:
                 tag = element_name(name)
                 parts.append(f"<{tag}>{escape(plain_text(value))}</{tag}>")
-            elif member.traits.get("location"):
+            elif in_head(member):
                 compile_place(name, member)(value, headers)
             else:
                 table = tables.get(known.shape.name) or MemberTable(known.shape, writer.member)
@@ -225,7 +222,7 @@ def _members(converter: JsonConverter | CborConverter) -> Callable[[AwsError, Kn
             if member is None:
                 plain_text(value)
                 found[name] = value
-            elif member.traits.get("location"):
+            elif in_head(member):
                 compile_place(name, member)(value, headers)
             else:
                 found[member.wire_name(name)] = converter.value(member)(value)

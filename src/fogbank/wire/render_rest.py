@@ -34,9 +34,9 @@ def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -
     add_request_id = request_id_headers(model)
     if output is None:
         return _without_output(operation_name, status, add_request_id)
-    body = xml_body(model, output) if is_xml(model) else json_body(output)
+    body = xml_body(model, output) if model["metadata"]["protocol"] == "rest-xml" else json_body(output)
     places = MemberTable(output, compile_place)
-    located = {name for name, member in output.members.items() if member.traits.get("location")}
+    located = {name for name, member in output.members.items() if in_head(member)}
     status_member = next((n for n, m in output.members.items() if m.traits.get("location") == "statusCode"), None)
 
     def render(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
@@ -55,10 +55,9 @@ def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -
     return render
 
 
-def is_xml(model: Traits) -> bool:
-    """Whether the model's REST protocol is rest-xml."""
-    metadata = model["metadata"]
-    return "rest-xml" in metadata.get("protocols", (metadata["protocol"],))
+def in_head(member: Shape) -> bool:
+    """Whether a member is in the headers or the status; a location that only requests have (uri) means the body."""
+    return member.traits.get("location") in ("header", "headers", "statusCode")
 
 
 Status = Callable[["Mapping[str, Any]", "str | None"], int]
@@ -165,7 +164,7 @@ def xml_body(model: Traits, output: Shape) -> Body:
         tag = payload.traits.get("locationName", payload.name)
         own = namespace_attribute(payload.traits.get("xmlNamespace")) or attribute
         return _xml_payload(output.payload, writer.element(payload, tag, own))
-    if all(member.traits.get("location") for member in output.members.values()):
+    if all(in_head(member) for member in output.members.values()):
         return _no_body
     if output.traits.get("unwrappedXml"):
         return _unwrapped(writer, output, attribute)
@@ -195,7 +194,7 @@ def _xml_payload(name: str, write: Callable[[Any], str]) -> Body:
 
 def _unwrapped(writer: XmlWriter, output: Shape, attribute: str) -> Body:
     """Smithy's s3UnwrappedXmlOutput: the only member is the root (S3's GetBucketLocation); empty where it is None."""
-    ((name, member),) = ((n, m) for n, m in output.members.items() if not m.traits.get("location"))
+    ((name, member),) = ((n, m) for n, m in output.members.items() if not in_head(m))
     tag = member.wire_name(name)
     document = _xml_document(writer.element(member, tag, attribute))
 
@@ -217,7 +216,7 @@ def json_body(output: Shape) -> Body:
         if payload.type not in ("structure", "list", "map") or payload.traits.get("eventstream"):
             return raw_body(output, payload)
         return _json_payload(output.payload, converter.value(payload), bool(payload.traits.get("document")))
-    if output.members and all(member.traits.get("location") for member in output.members.values()):
+    if output.members and all(in_head(member) for member in output.members.values()):
         return _no_body
     convert = converter.structure(output)
 
