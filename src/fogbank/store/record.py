@@ -20,11 +20,14 @@ Records are frozen: `msgspec.structs.replace(record, field=…)` makes a changed
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, cast, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform, get_type_hints
 
 import msgspec
 
 from fogbank.store.api import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -87,11 +90,6 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
     record_head: ClassVar[bytes]
     record_decode: ClassVar[Any]
 
-    @classmethod
-    def upgrade(cls, old: Any) -> Self:
-        """This version's record, from its predecessor's."""
-        raise NotImplementedError(f"{cls.__name__} has no predecessor")
-
     def encode(self) -> bytes:
         """The record as it is stored."""
         return _pack(self)
@@ -121,7 +119,8 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
             )
         if predecessor is None:
             raise RecordUnreadable(f"{cls.__name__}: version {found} is not known")
-        return cls.upgrade(predecessor.decode(data))
+        upgrade = cast("Callable[[Record], Self]", cls.upgrade)  # type: ignore[attr-defined]  # _check saw that it is there
+        return upgrade(predecessor.decode(data))
 
     @classmethod
     def layout(cls) -> str:

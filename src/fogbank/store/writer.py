@@ -16,7 +16,7 @@ from enum import Enum, auto
 from queue import SimpleQueue
 from time import perf_counter
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import apsw
 
@@ -75,31 +75,39 @@ class _Waiting:
         self.settle()
 
 
+class _Outcome(asyncio.Future[Any]):
+    """What a job in the thread will come to. The job has the connection in its hands, so waiting for it is not cancelled."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        return False
+
+
 class _Thread:
     """One thread that does one thing after another for an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._jobs: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], _Outcome] | None] = SimpleQueue()
+        self.busy = False
         self._thread = threading.Thread(target=self._run, name="fogbank-writer", daemon=True)
         self._thread.start()
 
     async def do(self, job: Callable[[], T]) -> T:
-        """Run `job` in the thread, to its end: a cancellation is raised after it. What it raises is raised."""
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put((job, future))
-        cancelled: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.shield(future)
-            except asyncio.CancelledError as error:
-                cancelled = error
-            except BaseException:
-                break  # the job's own; raised below
-        if cancelled is not None:
-            future.exception()
-            raise cancelled
-        return future.result()
+        """Run `job` in the thread and return what it returns, whatever is cancelled: a cancellation is put off until after."""
+        outcome: _Outcome = _Outcome(loop=self._loop)
+        self.busy = True
+        self._jobs.put((job, outcome))
+        try:
+            await outcome
+        except asyncio.CancelledError:
+            if not outcome.done():
+                raise
+            task = asyncio.current_task()
+            if task is not None:
+                task.cancel()
+        finally:
+            self.busy = not outcome.done()
+        return cast("T", outcome.result())
 
     def stop(self) -> bool:
         """After what is under way; False if it does not end."""
@@ -181,13 +189,9 @@ class Writer:
                 await self._one_batch()
         except BaseException as error:
             self._abandon(error)
-            if not isinstance(error, Exception):
-                raise
-            _log.exception("the writer failed")
+            raise
         finally:
             self._task = None
-            if self._queue and not self._closed:
-                self._task = self._loop.create_task(self._drain())
 
     async def _one_batch(self) -> None:
         """Lock, run handlers, commit, answer, and perhaps checkpoint."""
@@ -293,15 +297,18 @@ class Writer:
         self._answer(failed)
 
     def _abandon(self, error: BaseException) -> None:
-        """The loop is shutting down, or there is an error in this module: nothing of the batch is kept that is not committed."""
-        if self._phase is not _Phase.IDLE:
+        """The loop is shutting down, or there is an error in this module: what is not committed is undone, and told so."""
+        if self._phase is _Phase.HANDLING:
             self._undo()
-            stopped = StoreError("the writer was stopped")
-            stopped.__cause__ = error
+        stopped = StoreError("the writer was stopped")
+        stopped.__cause__ = error
+        self._batch += self._queue
+        self._queue.clear()
+        if not self._loop.is_closed():
             self._answer(stopped)
 
     def _undo(self) -> None:
-        if not self._closed:
+        if not self._closed and not self._thread.busy:
             self._rollback()
             self._lock.release()
 
