@@ -40,6 +40,13 @@ def parse(text: str) -> tuple[HttpRequest, str]:
     return HttpRequest(method, unquote(path), query, headers, body.encode()), path
 
 
+def signed(case: Path) -> tuple[HttpRequest, str]:
+    """The signed request with the Authorization of the case's own file: one .sreq carries another case's signature."""
+    request, path = parse(read(case, "sreq"))
+    headers = {**request.headers, "authorization": read(case, "authz").strip()}
+    return HttpRequest(request.method, request.path, request.query, headers, request.body), path
+
+
 def read(case: Path, kind: str) -> str:
     """One file of a case, with the line ends that signing wants."""
     return (case / f"{case.name}.{kind}").read_text(encoding="utf-8").replace("\r\n", "\n")
@@ -47,7 +54,7 @@ def read(case: Path, kind: str) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_step_gives_what_aws_published(case: Path) -> None:
-    request, raw_path = parse(read(case, "sreq"))
+    request, raw_path = signed(case)
     expected = read(case, "creq")
     found = claim(request)
     assert found is not None
@@ -63,12 +70,11 @@ def test_each_step_gives_what_aws_published(case: Path) -> None:
     text = string_to_sign(found.timestamp, found.scope, canonical.encode())
     assert text == read(case, "sts")
     assert sign(signing_key(SECRET, found.date, found.region, found.service), text) == found.signature
-    assert found.signature == read(case, "authz").rpartition("Signature=")[2].strip()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_signed_request_is_verified(case: Path) -> None:
-    request, raw_path = parse(read(case, "sreq"))
+    request, raw_path = signed(case)
     found = claim(request)
     assert found is not None
     if case.name == "post-sts-header-after":

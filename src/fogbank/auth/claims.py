@@ -100,7 +100,7 @@ def _dialect(request: HttpRequest, service: str | None, protocol: str, credentia
     """The family of services whose error a malformed request gets."""
     if service is None:
         parts = credential.split("/")
-        service = parts[3] if len(parts) > 3 and parts[3] else _guess(request)
+        service = parts[3] if len(parts) > 4 and parts[3] else _guess(request)
     return dialect_of(service, protocol)
 
 
@@ -225,14 +225,14 @@ def _bad_credential(dialect: Dialect, credential: str, *, query: bool) -> AwsErr
 def _header_time(request: HttpRequest, scope: str, service: str | None, protocol: str) -> tuple[str, datetime]:
     """The time of signing: x-amz-date, else Date in either of the forms that SDKs send."""
     text = request.headers.get("x-amz-date")
+    at = parse_time(text) if text is not None else None
+    if text is not None and at is not None:
+        return text, at
     if text is None:
         text = request.headers.get("date", "")
-    at = parse_time(text)
-    if at is not None:
-        return text, at
-    at = _parse_http_date(text)
-    if at is not None:
-        return at.strftime("%Y%m%dT%H%M%SZ"), at
+        at = _parse_date(text)
+        if at is not None:
+            return at.strftime("%Y%m%dT%H%M%SZ"), at
     dialect = dialect_of(service or scope, protocol)
     if dialect.s3:
         raise dialect.error("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
@@ -402,8 +402,8 @@ def _parse_time(text: str) -> datetime | None:
         return None
 
 
-def _parse_http_date(text: str) -> datetime | None:
-    """RFC 1123 (Date as HTTP has it) or ISO 8601 extended, as some SDKs write it; None if neither."""
+def _parse_date(text: str) -> datetime | None:
+    """A Date header: RFC 1123 as HTTP has it, or ISO 8601 as some SDKs write it; None if neither."""
     if not text or len(text) > 64:
         return None
     try:
