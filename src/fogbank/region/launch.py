@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import resource
 import signal
 import sys
 import time
@@ -89,11 +90,18 @@ def _supervise(
     from fogbank.region import http_server  # noqa: F401 - imported here once, shared by the forks
     from fogbank.region.supervisor import Supervisor
 
+    _raise_open_files()
     supervisor = Supervisor(
         settings, data, worker=worker or entry(WORKER), control=control or entry(CONTROL), events=events, log_path=path,
         detached=log_file, certificates=certificates, ca=ca,
     )  # fmt: skip
     supervisor.run(announce)
+
+
+def _raise_open_files() -> None:
+    """As many open files as the user may have: a connection is one, and the usual soft limit of 1024 is soon reached."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _certificates(settings: Settings, data: DataDir) -> tuple[Callable[[], Tls] | None, str]:

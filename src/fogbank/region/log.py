@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -34,17 +35,27 @@ _SECRET_NAME = re.compile(
 # What carries a secret inside a text: query arguments of presigned URLs, header values, AWS's own JSON members. A presigned URL
 # is a bearer token while it lives, so its signature is one too.
 _SECRET_TEXT = re.compile(
-    r"((?:signature|security-?token|session-?token|secret-?access-?key|password|authorization)[\"']?\s*[=:]\s*[\"']?"
-    r"(?:AWS4-[A-Z0-9-]+ [^\"'\n]*?signature=)?)[^\s&\"',;}]+",
+    r"(authorization[\"']?\s*[:=]\s*)[^\n]+"
+    r"|((?:signature|security[-_ ]?token|session[-_ ]?token|secret[-_ ]?access[-_ ]?key|password)[\"']?\s*[:=]\s*)"
+    r"(?:\"[^\"]*\"?|'[^']*'?|[^\s&\"',;}]+)",
     re.IGNORECASE,
 )
+_SECRET_WORDS = ("authorization", "signature", "token", "secret", "password")
 _HIDDEN = "***"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def hide_secrets(text: str) -> str:
     """`text` without the values that sign requests or open accounts."""
-    return _SECRET_TEXT.sub(rf"\1{_HIDDEN}", text)
+    lower = text.lower()  # most texts have none of these words, and the pattern is ten times slower
+    if any(word in lower for word in _SECRET_WORDS):
+        return _SECRET_TEXT.sub(lambda found: (found[1] or found[2]) + _HIDDEN, text)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(field: str) -> bool:
+    return bool(_SECRET_NAME.search(field))
 
 
 class LogFile:
@@ -164,7 +175,7 @@ class Log:
 
     @staticmethod
     def _field(name: str, value: Any) -> Any:
-        if _SECRET_NAME.search(name):
+        if _is_secret(name):
             return _HIDDEN
         if isinstance(value, BaseException):
             return hide_secrets("".join(traceback.format_exception(value)).strip()[-_MAX_LINE // 2 :])
@@ -173,7 +184,7 @@ class Log:
         return hide_secrets(value if isinstance(value, str) else str(value))
 
     def _timestamp(self) -> str:
-        return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
     def _as_text(self, level: str, message: str, fields: Mapping[str, Any]) -> bytes:
         time_of_day = datetime.fromtimestamp(self._now()).strftime("%H:%M:%S")

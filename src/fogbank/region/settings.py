@@ -338,7 +338,8 @@ def toml_value(value: Any) -> str:
         return str(value)
     if isinstance(value, tuple):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    return msgspec.json.encode(str(value)).decode()  # a JSON string is a TOML basic string
+    # A JSON string is a TOML basic string, but for the one control character that JSON leaves as it is.
+    return msgspec.json.encode(str(value)).decode().replace("\x7f", "\\u007F")
 
 
 def effective_file(settings: Settings) -> str:

@@ -28,7 +28,11 @@ _CA_LIFE = timedelta(days=3650)
 _SERVER_LIFE = timedelta(days=397)  # browsers refuse longer ones
 _RENEW_BEFORE = timedelta(days=60)
 _CLOCK_SLACK = timedelta(hours=1)
-_LOCAL_NAMES = ("localhost", "*.localhost", "s3.localhost", "*.s3.localhost", "127.0.0.1", "::1")
+# OpenSSL (and so boto3) accepts no wildcard right below a top-level name: *.localhost serves other TLS libraries, and the
+# services' names are there one by one.
+_LOCAL_NAMES = (
+    "localhost", "*.localhost", "s3.localhost", "*.s3.localhost", "iam.localhost", "sts.localhost", "127.0.0.1", "::1",
+)  # fmt: skip
 
 
 class Files(NamedTuple):
