@@ -39,7 +39,7 @@ def renderer(model: Traits, name: str) -> Renderer:
     """The compiled renderer of one operation, in the model's protocol."""
     reference = model["operations"][name].get("output")
     output = Shape(model["shapes"], reference) if reference else None
-    compiled: Renderer = RENDERERS[model["metadata"]["protocol"]].compile_renderer(model, name, output)  # type: ignore[attr-defined]
+    compiled: Renderer = RENDERERS[model["metadata"]["protocol"]].compile_renderer(model, name, output)
     return compiled
 
 
@@ -72,7 +72,7 @@ def read(model: Traits, name: str, status: int, headers: list[tuple[str, str]], 
     factory.set_parser_defaults(blob_parser=base64.b64decode)
     parser = factory.create_parser(metadata["protocol"])
     response = {"status_code": status, "headers": Headers(headers), "body": body, "context": {"operation_name": name}}
-    return parser.parse(response, operation.output_shape)
+    return parser.parse(response, operation.output_shape)  # type: ignore[arg-type]
 
 
 def read_response(model: Traits, name: str, response: HttpResponse) -> Any:

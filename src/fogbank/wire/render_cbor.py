@@ -9,7 +9,15 @@ import cbor2
 
 from fogbank.wire.http import HttpResponse
 from fogbank.wire.render_base import MemberTable, check_union, request_id_headers
-from fogbank.wire.render_json import EVENT_STREAM_TYPE, event_stream_member, no_members, truth, whole
+from fogbank.wire.render_events import (
+    EVENT_STREAM_TYPE,
+    EventEncoder,
+    Payload,
+    event_stream_member,
+    framed,
+    initial_response,
+)
+from fogbank.wire.render_json import no_members, truth, whole
 from fogbank.wire.render_scalars import FLOATS, INTEGERS, STRINGS, epoch, real, string
 
 if TYPE_CHECKING:
@@ -33,7 +41,8 @@ def dumps(value: Any) -> bytes:
 def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -> Renderer:
     """The renderer of one operation in the rpc-v2-cbor protocol. An operation without output has an empty body."""
     add_request_id = request_id_headers(model)
-    stream = event_stream_member(output)
+    if event_stream_member(output) is not None and output is not None:
+        return _compile_stream(model, output)
     convert = CborConverter().structure(output) if output else no_members(operation_name)
     has_output = output is not None
 
@@ -43,12 +52,29 @@ def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -
         add_request_id(headers, request_id, host_id)
         return HttpResponse(200, headers, dumps(content) if has_output else b"")
 
-    def render_stream(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
+    return render
+
+
+def _compile_stream(model: Traits, output: Shape) -> Renderer:
+    """Members beside the event stream go into its first message, initial-response."""
+    stream = event_stream_member(output) or ""
+    convert = CborConverter().structure(output)
+    encoder = EventEncoder(output.members[stream], _payload)
+    add_request_id = request_id_headers(model)
+
+    def render(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
         headers: Headers = [EVENT_STREAM_TYPE, PROTOCOL_HEADER]
         add_request_id(headers, request_id, host_id)
-        return HttpResponse(200, headers, result[stream] if stream else b"")
+        beside = {name: item for name, item in result.items() if name != stream}
+        first = initial_response("application/cbor", dumps(convert(beside)))
+        return HttpResponse(200, headers, framed(encoder, result[stream], first))
 
-    return render_stream if stream else render
+    return render
+
+
+def _payload(shape: Shape) -> Payload:
+    convert = CborConverter().value(shape)
+    return "application/cbor", lambda value: dumps(convert(value))
 
 
 class CborConverter:

@@ -9,6 +9,14 @@ import msgspec
 
 from fogbank.wire.http import HttpResponse
 from fogbank.wire.render_base import MemberTable, check_union, request_id_headers
+from fogbank.wire.render_events import (
+    EVENT_STREAM_TYPE,
+    EventEncoder,
+    Payload,
+    event_stream_member,
+    framed,
+    initial_response,
+)
 from fogbank.wire.render_scalars import FLOATS, INTEGERS, STRINGS, TIMESTAMPS, base64, epoch, non_finite, real, string
 
 if TYPE_CHECKING:
@@ -21,42 +29,56 @@ Convert = Callable[[Any], Any]
 encode = msgspec.json.Encoder().encode
 
 
+JSON_TYPE = ("Content-Type", "application/json")
+
+
 def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -> Renderer:
     """The renderer of one operation in the json protocol."""
     content_type = ("Content-Type", json_content_type(model))
-    status = int(model["operations"][operation_name].get("http", {}).get("responseCode", 200))
     add_request_id = request_id_headers(model)
-    stream = event_stream_member(output)
+    if event_stream_member(output) is not None and output is not None:
+        return _compile_stream(model, output)
     convert = JsonConverter().structure(output) if output else no_members(operation_name)
 
     def render(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
         headers = [content_type]
         add_request_id(headers, request_id, host_id)
-        return HttpResponse(status, headers, encode(convert(result)))
+        return HttpResponse(200, headers, encode(convert(result)))
 
-    def render_stream(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
+    return render
+
+
+def _compile_stream(model: Traits, output: Shape) -> Renderer:
+    """Members beside the event stream go into its first message, initial-response."""
+    stream = event_stream_member(output) or ""
+    content_type = json_content_type(model)
+    convert = JsonConverter().structure(output)
+    encoder = EventEncoder(output.members[stream], json_payload(content_type))
+    add_request_id = request_id_headers(model)
+
+    def render(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
         headers = [EVENT_STREAM_TYPE]
         add_request_id(headers, request_id, host_id)
-        return HttpResponse(status, headers, result[stream] if stream else b"")
+        beside = {name: item for name, item in result.items() if name != stream}
+        first = initial_response(content_type, encode(convert(beside)))
+        return HttpResponse(200, headers, framed(encoder, result[stream], first))
 
-    return render_stream if stream else render
+    return render
 
 
-JSON_TYPE = ("Content-Type", "application/json")
-EVENT_STREAM_TYPE = ("Content-Type", "application/vnd.amazon.eventstream")
+def json_payload(content_type: str) -> Callable[[Shape], Payload]:
+    """Payloads of event streams in JSON."""
+
+    def payload(shape: Shape) -> Payload:
+        convert = JsonConverter().value(shape)
+        return content_type, lambda value: encode(convert(value))
+
+    return payload
 
 
 def json_content_type(model: Traits) -> str:
     """`application/x-amz-json-1.0` or 1.1, as the model says."""
     return f"application/x-amz-json-{model['metadata'].get('jsonVersion', '1.0')}"
-
-
-def event_stream_member(output: Shape | None) -> str | None:
-    """The output member that is an event stream, if there is one; the handler gives its bytes, framed by `eventstream`."""
-    for name, member in output.members.items() if output else ():
-        if member.traits.get("eventstream"):
-            return name
-    return None
 
 
 def no_members(operation_name: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

@@ -13,7 +13,8 @@ from fogbank.wire.render_base import (
     header_value,
     request_id_headers,
 )
-from fogbank.wire.render_json import EVENT_STREAM_TYPE, JSON_TYPE, JsonConverter, encode, no_members, whole
+from fogbank.wire.render_events import EVENT_STREAM_TYPE, EventEncoder, framed, xml_payload
+from fogbank.wire.render_json import JSON_TYPE, JsonConverter, encode, json_payload, no_members, whole
 from fogbank.wire.render_scalars import STRINGS, base64, string, text_function
 from fogbank.wire.xml_write import DECLARATION, XmlWriter, namespace_attribute
 
@@ -159,7 +160,9 @@ def xml_body(model: Traits, output: Shape) -> Body:
     attribute = namespace_attribute(namespace)
     if output.payload is not None:
         payload = output.members[output.payload]
-        if payload.type not in ("structure", "list", "map") or payload.traits.get("eventstream"):
+        if payload.traits.get("eventstream"):
+            return _event_stream(output.payload, EventEncoder(payload, xml_payload))
+        if payload.type not in ("structure", "list", "map"):
             return raw_body(output, payload)
         tag = payload.traits.get("locationName", payload.name)
         own = namespace_attribute(payload.traits.get("xmlNamespace")) or attribute
@@ -213,7 +216,9 @@ def json_body(output: Shape) -> Body:
     converter = JsonConverter()
     if output.payload is not None:
         payload = output.members[output.payload]
-        if payload.type not in ("structure", "list", "map") or payload.traits.get("eventstream"):
+        if payload.traits.get("eventstream"):
+            return _event_stream(output.payload, EventEncoder(payload, json_payload("application/json")))
+        if payload.type not in ("structure", "list", "map"):
             return raw_body(output, payload)
         return _json_payload(output.payload, converter.value(payload), bool(payload.traits.get("document")))
     if output.members and all(in_head(member) for member in output.members.values()):
@@ -249,10 +254,19 @@ def _no_body(rest: Mapping[str, Any], headers: Headers) -> bytes:
     return b""
 
 
+def _event_stream(name: str, encoder: EventEncoder) -> Body:
+    def body(rest: Mapping[str, Any], headers: Headers) -> Any:
+        check_payload(name, rest)
+        headers.append(EVENT_STREAM_TYPE)
+        return framed(encoder, rest[name])
+
+    return body
+
+
 def raw_body(output: Shape, payload: Shape) -> Body:
-    """A body that is a blob, a string, or a stream: what the handler gave, and a content type unless a member sets it."""
+    """A body that is a blob, streaming or not, or a string: what the handler gave, and a content type unless a member sets it."""
     name = output.payload or ""
-    content_type = EVENT_STREAM_TYPE if payload.traits.get("eventstream") else ("Content-Type", _media_type(payload))
+    content_type = ("Content-Type", _media_type(payload))
     typed = any(
         member.traits.get("locationName", member_name).lower() == "content-type"
         for member_name, member in output.members.items()
