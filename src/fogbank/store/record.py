@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _pack = msgspec.msgpack.Encoder().encode
+_DAMAGE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)  # what decoding any bytes may raise
 
 
 class RecordUnreadable(StoreError):
@@ -104,7 +105,7 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
             decode = cls.record_decode = msgspec.msgpack.Decoder(cls).decode
         try:
             return cast("Self", decode(data))
-        except msgspec.MsgspecError as error:
+        except _DAMAGE as error:
             raise RecordUnreadable(f"{cls.__name__}: {error}") from error
 
     @classmethod
@@ -146,6 +147,6 @@ def _version(data: bytes) -> int | None:
     """The version of an encoded record; None if it is not one."""
     try:
         items = msgspec.msgpack.decode(data)
-    except (msgspec.MsgspecError, RecursionError):
+    except _DAMAGE:
         return None
     return items[0] if isinstance(items, list) and items and type(items[0]) is int else None
