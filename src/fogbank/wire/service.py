@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fogbank.wire.errors import AwsError
 from fogbank.wire.http import HttpRequest, HttpResponse
 from fogbank.wire.model import Shape, Traits, read_model
+from fogbank.wire.validate import compile_validator
 
 if TYPE_CHECKING:
     Parse = Callable[[HttpRequest, Mapping[str, str]], dict[str, Any]]
-    Render = Callable[[Mapping[str, Any]], HttpResponse]
+    Render = Callable[..., HttpResponse]
     RenderError = Callable[..., HttpResponse]
 
 QUERY, EC2, JSON, REST_JSON, REST_XML, CBOR = "query", "ec2", "json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"
@@ -130,13 +131,14 @@ class Operation:
         """The response that carries an error, in a protocol of the model (else its first)."""
         return self.codec(protocol or self.model.protocol).render_error(error, request_id, resource, host_id)
 
-    def _compile_parser(self, protocol: str) -> Parse:
-        from fogbank.wire.validate import compile_validator
-
+    def unvalidated(self, protocol: str) -> Parse:
+        """What parses requests in one protocol and takes whatever has the right types."""
         module = importlib.import_module(f"fogbank.wire.{_PARSERS[protocol]}")
         parse: Parse = module.compile_parser(self.model.raw_for(protocol), self.name, self.input)
-        if "requestcompression" in self.traits:
-            parse = _decompressing(parse)
+        return _decompressing(parse) if "requestcompression" in self.traits else parse
+
+    def _compile_parser(self, protocol: str) -> Parse:
+        parse = self.unvalidated(protocol)
         validate = compile_validator(self.input, protocol, self.model.name)
         return parse if validate is None else _validated(parse, validate)
 

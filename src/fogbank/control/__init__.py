@@ -1,0 +1,1 @@
+"""The loop that makes what runs match what is stored."""

@@ -1,0 +1,101 @@
+"""The control process: carries out what transactions left to be done, and keeps the store clean."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from fogbank.core.clock import Clock
+from fogbank.region import log
+from fogbank.region.data import DataDir
+from fogbank.store import outbox, upkeep
+from fogbank.store.blobs import Blobs
+from fogbank.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fogbank.region.settings import Settings
+    from fogbank.store.api import Store
+
+POLL = 1.0  # seconds between looks into the outbox
+SWEEP_EVERY = 600.0  # seconds
+SWEEP_GRACE = timedelta(minutes=10)  # files younger than this are left alone
+SCRUB_EVERY = 86_400.0  # seconds
+SCRUB_RATE = 32 << 20  # bytes a second: what a background scrub may take of the disk
+ROTATE_EVERY = 10.0  # seconds
+_log = logging.getLogger("fogbank.control")
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM."""
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    data = DataDir(settings.data)
+    store, blobs, clock = SqliteStore(data.state / "state.db"), Blobs(data.blobs), Clock()
+    tasks = [
+        loop.create_task(every(POLL, lambda: carry_out(store, blobs, clock))),
+        loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
+        loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs), first=SCRUB_EVERY)),
+        loop.create_task(every(ROTATE_EVERY, lambda: rotate(data, settings.log_size))),
+    ]
+    try:
+        await stop.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        store.close()
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[None]], first: float = 0.0) -> None:
+    """Do work again and again; a failure is logged, and tried again like everything else."""
+    await asyncio.sleep(first)
+    while True:
+        try:
+            await work()
+        except Exception:
+            _log.exception("upkeep failed")
+        await asyncio.sleep(seconds)
+
+
+async def carry_out(store: Store, blobs: Blobs, clock: Clock) -> None:
+    """Carry out all effects that are due."""
+    while await outbox.carry_out(store, blobs.effects(store), clock.now):
+        pass
+
+
+async def sweep(store: Store, blobs: Blobs, clock: Clock) -> None:
+    """Remove files that no record refers to."""
+
+    def work() -> int:
+        return sum(upkeep.sweep(blobs, store, clock.now(), SWEEP_GRACE))
+
+    removed = await asyncio.to_thread(work)
+    if removed:
+        _log.info("swept", extra={"fields": {"files": removed}})
+
+
+async def scrub(store: Store, blobs: Blobs) -> None:
+    """Read everything again, slowly, and log what is not as it was written."""
+    steps = upkeep.scrub(blobs, store)
+    while (step := await asyncio.to_thread(next, steps, None)) is not None:
+        if isinstance(step, upkeep.Corrupt):
+            fields = {"blob": step.blob, "expected": step.expected, "found": step.found}
+            _log.error("corrupt blob", extra={"fields": fields})
+        else:
+            await asyncio.sleep(step.size / SCRUB_RATE)
+
+
+async def rotate(data: DataDir, limit: int) -> None:
+    """Start a new access log when the current one is full."""
+    log.rotate(data.logs / "access.log", limit)

@@ -1,0 +1,36 @@
+"""Identifiers as AWS writes them. Passed in, so that tests can have the same ones every time."""
+
+from __future__ import annotations
+
+import os
+from base64 import b32encode, urlsafe_b64encode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Ids:
+    """Makes identifiers from a source of random bytes, the operating system's by default."""
+
+    def __init__(self, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        self._random = random_bytes
+
+    def request_id(self) -> str:
+        """A request id: 16 upper-case hexadecimal digits, as S3's."""
+        return self._random(8).hex().upper()
+
+    def token(self, length: int = 64) -> str:
+        """An opaque token of URL-safe characters, as an upload id."""
+        return urlsafe_b64encode(self._random(length)).decode()[:length].replace("-", ".")
+
+    def unique(self, prefix: str) -> str:
+        """An IAM unique id: a four-letter prefix (AIDA: user, AKIA: access key) and 16 characters of base 32, in capitals.
+
+        Source: IAM User Guide, "IAM identifiers", unique identifiers.
+        """
+        return prefix + b32encode(self._random(10)).decode()
+
+    def secret(self) -> str:
+        """A secret access key: 40 characters."""
+        return urlsafe_b64encode(self._random(30)).decode().replace("-", "/").replace("_", "+")

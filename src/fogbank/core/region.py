@@ -1,0 +1,24 @@
+"""What a region runs on, passed to all that need it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from fogbank.core.clock import Clock
+    from fogbank.core.ids import Ids
+    from fogbank.store.api import Store
+    from fogbank.store.blobs import Blobs
+
+
+class Region(msgspec.Struct, frozen=True):
+    """A region: `name` is the one for requests that are signed for none; `served` restricts the names, empty is any."""
+
+    name: str
+    served: tuple[str, ...]
+    store: Store
+    blobs: Blobs
+    clock: Clock
+    ids: Ids

@@ -1,0 +1,146 @@
+"""A service and its operations: `@s3.operation` binds a function to the model's operation of that name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from string import Formatter
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+from fogbank import wire
+
+if TYPE_CHECKING:
+    from fogbank.core.call import Call, Content
+    from fogbank.store.api import Tx
+
+Input = Mapping[str, Any]
+Handler = Callable[["Call", Any], Any]
+F = TypeVar("F", bound=Handler)
+
+# read: on a snapshot, on the event loop: a few lookups. scan: on a snapshot, in a thread: pages of records.
+# write: in the next batch, on the event loop. bulk: in the next batch, in a thread: hundreds of records.
+Access = Literal["read", "scan", "write", "bulk"]
+
+# In place of an action: the operation needs no permission, but a verified caller (sts:GetCallerIdentity).
+NO_PERMISSION_NEEDED = ""
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """An action and the resource (an ARN or `*`) that a request needs it on; `names` are inputs that find the resource's owner."""
+
+    action: str
+    resource: str
+    names: Input
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """An operation that works: its model, its function and what the request path must know about it."""
+
+    name: str
+    service: Service
+    model: wire.Operation
+    handler: Handler
+    access: Access
+    action: str
+    resource: str
+    takes: frozenset[str]
+    also: Callable[[Input], list[Permission]] | None
+    before_body: Callable[[Call, Any], None] | None
+    body_from: Callable[[Call, Any], Content] | None
+    digests: Callable[[Any], tuple[str, ...]] | None
+
+
+class Service:
+    """One AWS service: `name` is botocore's, `resources` names templates of ARNs over input members and {account}, {region}.
+
+    `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's).
+    `modules` hold the operations; they are imported when the region starts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        resources: Mapping[str, str],
+        modules: tuple[str, ...],
+        iam_prefix: str | None = None,
+        owner: Callable[[Tx, Input], str | None] | None = None,
+    ) -> None:
+        self.name = name
+        self.model = wire.load(name)
+        self.resources = resources
+        self.modules = modules
+        self.iam_prefix = iam_prefix or name
+        self.owner = owner
+        self.operations: dict[str, Bound] = {}
+        self._names = {operation.lower(): operation for operation in self.model.operations}
+
+    def operation(
+        self,
+        access: Access,
+        resource: str,
+        *,
+        takes: str,
+        action: str | None = None,
+        also: Callable[[Input], list[Permission]] | None = None,
+        before_body: Callable[[Call, Any], None] | None = None,
+        body_from: Callable[[Call, Any], Content] | None = None,
+        digests: Callable[[Any], tuple[str, ...]] | None = None,
+    ) -> Callable[[F], F]:
+        """Bind the decorated function to the operation of its name.
+
+        `resource` is a key of the service's templates, or `*`. `takes` lists the input members that the function honours; a
+        request with any other is answered NotImplemented. `action` where IAM's differs from the operation's name; `also` gives
+        further permissions that a request needs. `before_body` runs on a snapshot before a streamed body is read; `body_from`
+        gives stored bytes that the operation takes as its body; `digests` says which digests of a body are wanted.
+        """
+
+        def bind(function: F) -> F:
+            name = self._operation_name(function)
+            members = frozenset(takes.split())
+            model = self.model.operations[name]
+            self._check(name, model, members, resource)
+            self.operations[name] = Bound(
+                name=name,
+                service=self,
+                model=model,
+                handler=function,
+                access=access,
+                action=action if action is not None else f"{self.iam_prefix}:{name}",
+                resource="*" if resource == "*" else self.resources[resource],
+                takes=members,
+                also=also,
+                before_body=before_body,
+                body_from=body_from,
+                digests=digests,
+            )
+            return function
+
+        return bind
+
+    def load(self) -> Service:
+        """Import the operations; the service is complete afterwards."""
+        for module in self.modules:
+            import_module(f"fogbank.services.{self.name}.{module}")
+        return self
+
+    def _operation_name(self, function: Handler) -> str:
+        name = self._names.get(function.__name__.replace("_", ""))
+        if name is None:
+            raise TypeError(f"{self.name} has no operation that is called {function.__name__}")
+        if name in self.operations:
+            raise TypeError(f"{self.name}:{name} is bound twice")
+        return name
+
+    def _check(self, name: str, model: wire.Operation, takes: frozenset[str], resource: str) -> None:
+        members = set(model.input.members) if model.input else set()
+        if unknown := takes - members:
+            raise TypeError(f"{self.name}:{name} has no input members {sorted(unknown)}")
+        if missing := set(model.input.required if model.input else ()) - takes:
+            raise TypeError(f"{self.name}:{name} must take its required members {sorted(missing)}")
+        if resource != "*":
+            fields = {field for _, field, _, _ in Formatter().parse(self.resources[resource]) if field}
+            if unresolved := fields - members - {"account", "region"}:
+                raise TypeError(f"{self.name}:{name}: the resource {resource} needs input members {sorted(unresolved)}")

@@ -1,0 +1,244 @@
+"""Request bodies: read whole within bounds, or streamed through their digests into the blob store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import ExitStack
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+from fogbank import auth
+from fogbank.core.call import Body, FileRange
+from fogbank.core.digests import NEW
+from fogbank.core.errors import AwsError
+from fogbank.store.blobs import INLINE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+
+    from fogbank.core.call import Content
+    from fogbank.core.digests import Digest
+    from fogbank.store.blobs import Blobs, BlobWriter
+
+IDLE = 30.0  # seconds without a byte, after which a caller is given up
+BATCH = 1 << 20  # bytes that are hashed and written at a time; a stream holds two such batches in memory
+EXACT = auth.PayloadMode.EXACT
+
+
+class Source(Protocol):
+    """The body of a request as the server gives it: whole, or in chunks; a broken connection just ends it."""
+
+    async def __call__(self) -> bytes: ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """The announced length of the body; None for one of unknown length. The server has refused malformed ones."""
+    if "transfer-encoding" in headers:
+        return None
+    text = headers.get("content-length", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+async def read_whole(source: Source, headers: Mapping[str, str], most: int) -> bytes:
+    """The body, if it is at most `most` bytes and arrives as announced."""
+    length = content_length(headers)
+    if length == 0:
+        return b""
+    if length is not None and length > most:
+        raise too_large(most)
+    parts, size = [], 0
+    async for chunk in chunks(source):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise too_large(most)
+    if length is not None and size != length:
+        raise incomplete()
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def chunks(source: Source) -> AsyncIterator[bytes]:
+    """The body's chunks; RequestTimeout when the caller falls silent."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(IDLE) as deadline:
+            async for chunk in source:
+                if chunk:
+                    yield chunk
+                    deadline.reschedule(loop.time() + IDLE)
+    except TimeoutError:
+        what = "Your socket connection to the server was not read from or written to within the timeout period."
+        raise AwsError("RequestTimeout", what, status=400) from None
+
+
+def too_large(most: int) -> AwsError:
+    """The error for a body above the limit."""
+    fields = {"MaxSizeAllowed": most}
+    return AwsError(
+        "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=413, fields=fields
+    )
+
+
+def incomplete() -> AwsError:
+    """The error for a body that ends before its announced length."""
+    what = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+    return AwsError("IncompleteBody", what, status=400)
+
+
+class Spool:
+    """Takes a body in batches: decodes, hashes and keeps it; small bodies in memory, others in a blob."""
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        algorithms: Iterable[str],
+        *,
+        expected: int,
+        decoder: auth.ChunkDecoder | None = None,
+        declared_hash: str | None = None,
+    ) -> None:
+        self.size = 0
+        self.writer: BlobWriter | None = blobs.create(expected) if expected > INLINE_LIMIT else None
+        self._decoder = decoder
+        self._declared_hash = declared_hash
+        self._digests: dict[str, Digest] = {name: NEW[name]() for name in algorithms}
+        self._sha256 = sha256() if declared_hash is not None else None
+        self._parts: list[bytes] = []
+        self._most = expected
+
+    def feed(self, batch: list[bytes]) -> None:
+        """Take in chunks as they came; in a worker thread where they are large."""
+        for chunk in batch:
+            for piece in self._decoder.feed(chunk) if self._decoder else (chunk,):
+                self._take(piece)
+
+    def _take(self, piece: bytes | memoryview) -> None:
+        self.size += len(piece)
+        if self.size > self._most:
+            raise incomplete()
+        if self._sha256 is not None:
+            self._sha256.update(piece)
+        for digest in self._digests.values():
+            digest.update(piece)  # type: ignore[arg-type]  # hashlib and awscrt take any buffer
+        if self.writer is not None:
+            self.writer.write(piece)
+        else:
+            self._parts.append(bytes(piece))
+
+    def finish(self) -> Body:
+        """Check that all of the body came and is what was signed, and make it durable if it is large."""
+        if self._decoder is not None:
+            self._decoder.finish()
+        if self.size != self._most:
+            raise incomplete()
+        if self._sha256 is not None and self._declared_hash is not None:
+            auth.check_payload(self._declared_hash, self._sha256.hexdigest())
+        digests = {name: digest.digest() for name, digest in self._digests.items()}
+        trailers = self._decoder.trailers if self._decoder else {}
+        if self.writer is None:
+            return Body(self.size, digests, data=b"".join(self._parts), trailers=trailers)
+        return Body(self.size, digests, blob=self.writer.finish(), trailers=trailers)
+
+
+async def spool(source: AsyncIterator[bytes], spooled: Spool) -> Body:
+    """Feed a body to a spool: batches are hashed and written in a thread while the next one arrives."""
+    if spooled.writer is None:
+        async for chunk in source:
+            spooled.feed([chunk])
+        return spooled.finish()
+    loop = asyncio.get_running_loop()
+    batch: list[bytes] = []
+    size = 0
+    working: asyncio.Future[None] | None = None
+    try:
+        async for chunk in source:
+            batch.append(chunk)
+            size += len(chunk)
+            if size >= BATCH:
+                if working is not None:
+                    await working
+                working = loop.run_in_executor(None, spooled.feed, batch)
+                batch, size = [], 0
+    finally:
+        if working is not None:
+            await asyncio.wait((working,))
+    if working is not None:
+        working.result()
+    return await loop.run_in_executor(None, _last, spooled, batch)
+
+
+def _last(spooled: Spool, batch: list[bytes]) -> Body:
+    spooled.feed(batch)
+    return spooled.finish()
+
+
+def request_spool(
+    blobs: Blobs,
+    headers: Mapping[str, str],
+    verified: auth.Verified | None,
+    claim: auth.Claim | None,
+    algorithms: Collection[str],
+) -> Spool:
+    """The spool for a request's body: aws-chunked or plain, signed or not."""
+    declared = claim.payload_hash if claim else headers.get("x-amz-content-sha256")
+    mode = verified.payload if verified else auth.payload_mode(declared) if declared else auth.PayloadMode.UNSIGNED
+    if mode.chunked:
+        decoder = auth.chunk_decoder(mode, headers, verified)
+        return Spool(blobs, algorithms, expected=auth.decoded_length(headers), decoder=decoder)
+    length = content_length(headers)
+    if length is None:
+        # Without a length nobody could tell a broken connection from the end.
+        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
+    return Spool(blobs, algorithms, expected=length, declared_hash=declared if mode is EXACT else None)
+
+
+async def copy(blobs: Blobs, content: Content, algorithms: Collection[str]) -> tuple[Spool, Body]:
+    """A body made of stored bytes. The files are opened at once: they may be unlinked while they are read."""
+    size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in content)
+    spooled = Spool(blobs, algorithms, expected=size)
+    return spooled, await asyncio.get_running_loop().run_in_executor(None, _copy, blobs, content, spooled)
+
+
+def _copy(blobs: Blobs, content: Content, spooled: Spool) -> Body:
+    with ExitStack() as stack:
+        opened = [_opened(blobs, piece, stack) for piece in content]
+        for piece in opened:
+            if isinstance(piece, bytes):
+                spooled.feed([piece])
+            else:
+                for part in _read(*piece):
+                    spooled.feed([part])
+    return spooled.finish()
+
+
+def _opened(blobs: Blobs, piece: bytes | FileRange, stack: ExitStack) -> bytes | tuple[int, int, int]:
+    if isinstance(piece, bytes):
+        return piece
+    file = os.open(blobs.path(piece.blob), os.O_RDONLY | os.O_CLOEXEC)
+    stack.callback(os.close, file)
+    return file, piece.start, piece.length
+
+
+def _read(file: int, start: int, length: int) -> Iterable[bytes]:
+    while length:
+        part = os.pread(file, min(length, BATCH), start)
+        if not part:
+            raise OSError("a blob is shorter than its record says")
+        start += len(part)
+        length -= len(part)
+        yield part
+
+
+async def discard(spooled: Spool) -> None:
+    """Let go of a spool's blob: removed if unfinished, and from now on garbage if no record refers to it."""
+    writer = spooled.writer
+    if writer is not None:
+        await asyncio.get_running_loop().run_in_executor(None, _discard, writer)
+
+
+def _discard(writer: BlobWriter) -> None:
+    writer.abort()
+    writer.close()

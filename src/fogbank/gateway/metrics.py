@@ -1,0 +1,84 @@
+"""Metrics in Prometheus' text format, of all workers: each leaves its counters in a file that any of them reads."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fogbank.gateway.record import BUCKETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SUFFIX = ".metrics"
+Counters = list[tuple[str, int, int, float, list[int]]]  # operation, status, requests, seconds, a count per bucket
+
+
+def flat(counters: dict[tuple[str, int], list[Any]]) -> Counters:
+    """A recorder's counters as they are filed."""
+    return [(operation, status, *values) for (operation, status), values in counters.items()]
+
+
+def leave(path: Path, counters: Counters) -> None:
+    """File this worker's counters, replacing its older ones. They are of the moment: no sync."""
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(msgspec.msgpack.encode(counters))
+    os.replace(temporary, path)
+
+
+def gather(directory: Path) -> list[tuple[str, Counters]]:
+    """The counters of each worker, by its name."""
+    found = []
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        try:
+            found.append((path.stem, msgspec.msgpack.decode(path.read_bytes(), type=Counters)))
+        except (FileNotFoundError, msgspec.DecodeError):
+            continue  # a worker that is just starting or gone
+    return found
+
+
+def forget_dead(directory: Path) -> None:
+    """Remove what workers left that are gone: their counters start anew, as Prometheus expects of a restart."""
+    for path in directory.glob(f"*{SUFFIX}"):
+        if not os.path.exists(f"/proc/{path.stem}"):
+            path.unlink(missing_ok=True)
+
+
+def exposition(workers: Iterable[tuple[str, Counters]]) -> str:
+    """The text that Prometheus scrapes."""
+    workers = list(workers)
+    lines = ["# HELP fogbank_requests_total Answered requests.", "# TYPE fogbank_requests_total counter"]
+    for worker, counters in workers:
+        for operation, status, requests, _, _ in counters:
+            lines.append(f'fogbank_requests_total{{{labels(worker, operation)},status="{status}"}} {requests}')
+    lines += [
+        "# HELP fogbank_request_seconds Time until the answer was ready.",
+        "# TYPE fogbank_request_seconds histogram",
+    ]
+    for worker, counters in workers:
+        for operation, status, requests, seconds, buckets in counters:
+            lines += histogram(f'{labels(worker, operation)},status="{status}"', requests, seconds, buckets)
+    return "\n".join(lines) + "\n"
+
+
+def labels(worker: str, operation: str) -> str:
+    """The labels that all series have. Operations come from the models: nothing in them needs escaping."""
+    service, _, name = operation.partition(":")
+    return f'worker="{worker}",service="{service}",operation="{name}"'
+
+
+def histogram(series: str, requests: int, seconds: float, buckets: list[int]) -> list[str]:
+    """One histogram: cumulative buckets, sum and count."""
+    lines, total = [], 0
+    for bound, count in zip(BUCKETS, buckets, strict=True):
+        total += count
+        lines.append(f'fogbank_request_seconds_bucket{{{series},le="{bound}"}} {total}')
+    lines.append(f'fogbank_request_seconds_bucket{{{series},le="+Inf"}} {requests}')
+    return [
+        *lines,
+        f"fogbank_request_seconds_sum{{{series}}} {seconds:.6f}",
+        f"fogbank_request_seconds_count{{{series}}} {requests}",
+    ]

@@ -1,0 +1,205 @@
+"""The steps of the request path, from a request to the right to do what it asks. Each takes one type and returns a richer one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fogbank import auth
+from fogbank.core.authorize import Question, allowed, denied
+from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.principal import ANONYMOUS, Principal
+from fogbank.core.service import NO_PERMISSION_NEEDED, Bound, Input, Permission
+from fogbank.services import registry
+from fogbank.services.iam import credentials
+from fogbank.wire import load
+from fogbank.wire.identify import Identified as Meaning
+from fogbank.wire.identify import identify as find_meaning
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fogbank.core.region import Region
+    from fogbank.services.iam.credentials import Root
+    from fogbank.store.api import Tx
+    from fogbank.wire import HttpRequest, Operation
+
+EMPTY_HASH = sha256(b"").hexdigest()
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A request, its id, and when it came."""
+
+    request: HttpRequest
+    id: str
+    at: datetime
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """A request whose operation is known; `bound` is None where that does not work here."""
+
+    received: Received
+    claim: auth.Claim | None
+    meaning: Meaning
+    operation: Operation
+    bound: Bound | None
+    region: str
+
+    @property
+    def streams(self) -> bool:
+        """Whether the body is streamed to the blob store before the handler runs."""
+        return self.operation.streaming_input is not None
+
+
+class Authenticated(msgspec.Struct, frozen=True):
+    """A request whose caller is who it says; `verified` is None for an anonymous one."""
+
+    identified: Identified
+    principal: Principal
+    verified: auth.Verified | None
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A request whose input is valid by the model, and all of which works here."""
+
+    authenticated: Authenticated
+    bound: Bound
+    input: dict[str, Any]
+
+
+class Authorised(msgspec.Struct, frozen=True):
+    """A request that may be carried out."""
+
+    parsed: Parsed
+
+    @property
+    def bound(self) -> Bound:
+        """Its operation."""
+        return self.parsed.bound
+
+    @property
+    def identified(self) -> Identified:
+        """What it is."""
+        return self.parsed.authenticated.identified
+
+
+def identify(region: Region, received: Received, claim: auth.Claim | None) -> Identified:
+    """Find the service, the operation and the region that a request means."""
+    meaning = find_meaning(received.request, claim.service if claim else None)
+    if meaning.service == "s3" and not received.request.path.isprintable():
+        check_path(received.request.path)
+    name = claim.region if claim else meaning.host_region or region.name
+    if region.served and name not in region.served:
+        dialect = auth.dialect_of(claim.service if claim else meaning.service, meaning.protocol)
+        served = " or ".join(region.served)
+        raise dialect.error(dialect.mismatch, f"Credential should be scoped to a valid region: {served}.")
+    operation = load(meaning.service).operations[meaning.operation]
+    bound = registry.operation(meaning.service, meaning.operation)
+    return Identified(received, claim, meaning, operation, bound, name)
+
+
+def give_body(identified: Identified, body: bytes) -> None:
+    """Complete a request whose head was enough to identify it. One to a virtual host has a twin with the path-style path."""
+    identified.received.request.body = body
+    identified.meaning.request.body = body
+
+
+def check_path(path: str) -> None:
+    """Refuse a path with a NUL: no file system or client can have meant it."""
+    if "\0" in path:
+        raise AwsError(
+            "InvalidURI", "Couldn't parse the specified URI.", fields={"URI": path[:200].replace("\0", "%00")}
+        )
+
+
+def authenticate(region: Region, root: Root, tx: Tx, identified: Identified) -> Authenticated:
+    """Verify the signature, with the secret of the access key that the request names."""
+    claim, meaning, received = identified.claim, identified.meaning, identified.received
+    if claim is None:
+        dialect = auth.dialect_of(identified.operation.model.signing_name, meaning.protocol)
+        if not dialect.s3:
+            raise auth.missing_credentials(dialect)
+        return Authenticated(identified, ANONYMOUS, None)
+    dialect = auth.dialect_of(claim.service, meaning.protocol)
+    credential = credentials.find(tx, root, claim.access_key_id)
+    if credential is None:
+        raise auth.unknown_key(dialect, claim.access_key_id)
+    if claim.session_token is not None:
+        raise auth.invalid_token(dialect)  # STS gives none out yet, so none can be right
+    verified = auth.verify(
+        claim,
+        received.request,
+        credential.secret,
+        received.at,
+        body_hash=None if identified.streams else body_hash(received.request, claim),
+        raw_path=meaning.raw_path,
+        protocol=meaning.protocol,
+        allow_unsigned=identified.operation.traits.get("authtype") == "v4-unsigned-body",
+    )
+    return Authenticated(identified, credential.principal, verified)
+
+
+def body_hash(request: HttpRequest, claim: auth.Claim) -> str | None:
+    """The sha256 of a body that was read; None where the claim covers it in another way."""
+    if claim.payload_hash is not None and len(claim.payload_hash) != len(EMPTY_HASH):
+        return None if claim.service in ("s3", "s3express") else sha256(request.body).hexdigest()
+    return sha256(request.body).hexdigest() if request.body else EMPTY_HASH
+
+
+def parse(authenticated: Authenticated) -> Parsed:
+    """Read the input by the model, and refuse what does not work here."""
+    identified = authenticated.identified
+    meaning, bound = identified.meaning, identified.bound
+    if bound is None:
+        raise not_implemented(f"The operation {meaning.service}:{meaning.operation}")
+    found = identified.operation.codec(meaning.protocol).parse(meaning.request, meaning.labels)
+    if not found.keys() <= bound.takes:
+        other = sorted(found.keys() - bound.takes)
+        raise not_implemented(f"{meaning.operation} with {', '.join(other)}")
+    return Parsed(authenticated, bound, found)
+
+
+def authorise(tx: Tx, parsed: Parsed) -> Authorised:
+    """Ask for every permission that the request needs."""
+    bound, principal = parsed.bound, parsed.authenticated.principal
+    if bound.action == NO_PERMISSION_NEEDED:
+        if principal.kind == "anonymous":
+            raise denied(Question(principal, "", "*", ""), parsed.authenticated.identified.meaning.protocol)
+    else:
+        ask(tx, parsed, Permission(bound.action, resource_of(parsed), parsed.input))
+    if bound.also is not None:
+        for permission in bound.also(parsed.input):
+            ask(tx, parsed, permission)
+    return Authorised(parsed)
+
+
+class Names(dict[str, Any]):
+    """Input members for a resource's template; one that is not given stands for any, which only a wildcard allows."""
+
+    def __missing__(self, _: str) -> str:
+        return "*"
+
+
+def resource_of(parsed: Parsed) -> str:
+    """The ARN of the resource that the operation is on."""
+    template = parsed.bound.resource
+    if template == "*":
+        return template
+    account, region = parsed.authenticated.principal.account, parsed.authenticated.identified.region
+    return template.format_map(Names(parsed.input, account=account, region=region))
+
+
+def ask(tx: Tx, parsed: Parsed, permission: Permission) -> None:
+    """Raise unless the caller has a permission."""
+    principal, service = parsed.authenticated.principal, parsed.bound.service
+    owner = service.owner(tx, permission.names) if service.owner else None
+    question = Question(principal, permission.action, permission.resource, owner or principal.account)
+    if not allowed(question):
+        raise denied(question, parsed.authenticated.identified.meaning.protocol)
+
+
+def input_of(authorised: Authorised) -> Input:
+    """The operation's input."""
+    return authorised.parsed.input

@@ -1,0 +1,136 @@
+"""An edge worker: HTTP in front of the gateway, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from fogbank.core.clock import Clock
+from fogbank.core.ids import Ids
+from fogbank.core.region import Region
+from fogbank.gateway import metrics
+from fogbank.gateway.app import Gateway
+from fogbank.gateway.failures import failure_of
+from fogbank.gateway.internal import PREFIXES, Internal
+from fogbank.gateway.record import Recorder
+from fogbank.gateway.respond import Missing, request_of, send
+from fogbank.region.data import DataDir, read_root_credentials, write_file
+from fogbank.region.listener import serve
+from fogbank.region.log import LogFile
+from fogbank.services import registry
+from fogbank.services.iam.credentials import Root
+from fogbank.store.blobs import Blobs
+from fogbank.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fogbank.region.listener import Listener
+    from fogbank.region.settings import Settings
+
+LEAVE_METRICS = 1.0  # seconds
+_log = logging.getLogger("fogbank.worker")
+
+# Loaded with this module, so that the supervisor does it once and the forked workers share the memory.
+registry.warm()
+
+
+class App:
+    """The RSGI application."""
+
+    def __init__(self, gateway: Gateway, internal: Internal) -> None:
+        self._gateway = gateway
+        self._internal = internal
+
+    async def __call__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        request = request_of(scope)
+        if request.path.startswith(PREFIXES):
+            response = self._internal.answer(request)
+        else:
+            response = await self._gateway.answer(request, protocol)
+        try:
+            await send(protocol, request.method, response, self._gateway.region.blobs)
+        except Missing as error:
+            _log.error("an object's bytes are missing", extra={"fields": {"error": str(error), "path": request.path}})
+            code = failure_of(error).status or 500
+            protocol.response_empty(code, [])
+
+
+def open_region(settings: Settings) -> Region:
+    """The region of a data directory, as this process sees it. After the fork only."""
+    data = DataDir(settings.data)
+    return Region(
+        name=settings.region,
+        served=settings.regions,
+        store=SqliteStore(data.state / "state.db"),
+        blobs=Blobs(data.blobs),
+        clock=Clock(),
+        ids=Ids(),
+    )
+
+
+def root_of(settings: Settings) -> Root:
+    """The installation's root key."""
+    kept = read_root_credentials(DataDir(settings.data))
+    if kept is None:
+        raise RuntimeError("the data directory has no root credentials")
+    return Root(kept.account, kept.access_key_id, kept.secret_access_key, settings.dev)
+
+
+def run(settings: Settings, listener: Listener) -> None:
+    """Serve until SIGTERM."""
+    uvloop.run(_run(settings, listener))
+
+
+async def _run(settings: Settings, listener: Listener) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    data = DataDir(settings.data)
+    region = open_region(settings)
+    recorder = Recorder(LogFile(data.logs / "access.log"), loop)
+    gateway = Gateway(region, root_of(settings), recorder, settings.max_body)
+    mine = data.run / f"{os.getpid()}{metrics.SUFFIX}"
+    metrics.forget_dead(data.run)
+    internal = Internal(region, token_of(data), lambda: gathered(mine, recorder))
+    leaving = loop.create_task(leave_metrics(mine, recorder))
+    try:
+        await serve(App(gateway, internal), listener, ready=listener.ready, stop=stop)
+    finally:
+        leaving.cancel()
+        recorder.flush()
+        region.store.close()
+
+
+def token_of(data: DataDir) -> str:
+    """The token that opens the metrics; made once."""
+    path = data.root / "metrics-token"
+    if not path.exists():
+        temporary = data.run / f"token-{os.getpid()}"
+        write_file(temporary, secrets.token_urlsafe(32) + "\n", 0o600)
+        with contextlib.suppress(FileExistsError):  # another worker was first
+            os.link(temporary, path)
+        temporary.unlink()
+    return path.read_text().strip()
+
+
+async def leave_metrics(path: Path, recorder: Recorder) -> None:
+    """Keep this worker's filed counters fresh."""
+    while True:
+        await asyncio.sleep(LEAVE_METRICS)
+        metrics.leave(path, metrics.flat(recorder.counters))
+
+
+def gathered(mine: Path, recorder: Recorder) -> list[tuple[str, metrics.Counters]]:
+    """All workers' counters, this one's as of now."""
+    metrics.leave(mine, metrics.flat(recorder.counters))
+    return metrics.gather(mine.parent)

@@ -1,0 +1,62 @@
+"""From a request to the bucket or object that it addresses, or to the error that S3 answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fogbank.core.errors import AwsError
+from fogbank.services.s3.records import Bucket, Object, buckets, objects
+
+if TYPE_CHECKING:
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+
+
+def no_such_bucket(name: str) -> AwsError:
+    """S3's error for a bucket that is not there."""
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", fields={"BucketName": name})
+
+
+def open_bucket(call: Call, req: Input) -> Bucket:
+    """The addressed bucket: it exists, in the region that the request is signed for, with the owner that the caller expects."""
+    return open_named(call, req["Bucket"], req.get("ExpectedBucketOwner"))
+
+
+def open_named(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
+    """The bucket of this name, checked as `open_bucket` does."""
+    bucket = buckets.get(call.tx, name)
+    if bucket is None:
+        raise no_such_bucket(name)
+    if expected_owner is not None and expected_owner != bucket.account:
+        raise AwsError("AccessDenied", "Access Denied")
+    if bucket.region != call.region and call.principal.kind != "anonymous":
+        raise AwsError(
+            "AuthorizationHeaderMalformed",
+            f"The authorization header is malformed; the region '{call.region}' is wrong; expecting '{bucket.region}'",
+            fields={"Region": bucket.region},
+        )
+    return bucket
+
+
+def check_bucket(call: Call, req: Input) -> None:
+    """Refuse what must fail before the caller sends gigabytes."""
+    open_bucket(call, req)
+
+
+def check_version(req: Input) -> None:
+    """A bucket that never had versioning has one version of each object, `null`."""
+    version = req.get("VersionId")
+    if version is not None and version != "null":
+        raise AwsError(
+            "InvalidArgument",
+            "Invalid version id specified",
+            fields={"ArgumentName": "versionId", "ArgumentValue": version[:1024]},
+        )
+
+
+def open_object(call: Call, bucket: str, key: str) -> Object:
+    """The object of this key."""
+    found = objects.get(call.tx, bucket, key)
+    if found is None:
+        raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key})
+    return found

@@ -1,0 +1,170 @@
+"""Buckets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.paging import read_marker, write_marker
+from fogbank.services.s3 import content
+from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.names import canonical_user, check_bucket_name
+from fogbank.services.s3.records import (
+    Bucket,
+    buckets,
+    objects,
+    owned,
+    parts,
+    put_bucket,
+    uploads,
+    when,
+)
+from fogbank.services.s3.records import (
+    delete_bucket as forget,
+)
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import (
+        CreateBucketRequestTypeDef,
+        DeleteBucketRequestTypeDef,
+        GetBucketLocationRequestTypeDef,
+        HeadBucketRequestTypeDef,
+        ListBucketsRequestTypeDef,
+    )
+
+    from fogbank.core.call import Call
+
+CLASSIC_REGION = "us-east-1"  # where a bucket has no location constraint, and making one twice succeeds
+BUCKETS_PER_ACCOUNT = 10_000
+PAGE = 10_000
+
+
+@s3.operation("write", "bucket", takes="Bucket ACL CreateBucketConfiguration ObjectOwnership")
+def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]:
+    """Make a bucket in the region that the request is signed for, or where us-east-1 is told to make it."""
+    name = req["Bucket"]
+    check_bucket_name(name)
+    check_ownership(req)
+    region = location(call, req)
+    current = buckets.get(call.tx, name)
+    if current is not None:
+        check_again(call, current, region)
+    elif sum(1 for _ in owned.scan(call.tx, call.account, limit=BUCKETS_PER_ACCOUNT)) == BUCKETS_PER_ACCOUNT:
+        raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed")
+    else:
+        put_bucket(call.tx, Bucket(name, call.account, region, int(call.now.timestamp())))
+    return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
+
+
+def check_ownership(req: CreateBucketRequestTypeDef) -> None:
+    """ACLs are disabled in every bucket here, as in AWS's by default."""
+    if req.get("ObjectOwnership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
+        raise not_implemented(f"Object ownership {req['ObjectOwnership']}")
+    if req.get("ACL", "private") != "private":
+        raise AwsError(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
+
+
+def location(call: Call, req: CreateBucketRequestTypeDef) -> str:
+    """The region for a new bucket."""
+    configuration = req.get("CreateBucketConfiguration", {})
+    if other := sorted(set(configuration) - {"LocationConstraint"}):
+        raise not_implemented(f"CreateBucketConfiguration's {other[0]}")
+    constraint = {"EU": "eu-west-1"}.get(
+        str(configuration.get("LocationConstraint", "")), configuration.get("LocationConstraint")
+    )
+    if call.region == CLASSIC_REGION:
+        if constraint == CLASSIC_REGION:
+            raise AwsError(
+                "InvalidLocationConstraint",
+                "The specified location-constraint is not valid",
+                fields={"LocationConstraint": constraint},
+            )
+        return constraint or CLASSIC_REGION
+    if constraint != call.region:
+        what = f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint this request was sent to."
+        raise AwsError("IllegalLocationConstraintException", what)
+    return call.region
+
+
+def check_again(call: Call, current: Bucket, region: str) -> None:
+    """Making an own bucket again is an error, except in us-east-1; anybody else's name is taken."""
+    if current.account != call.account:
+        what = "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+        raise AwsError(
+            "BucketAlreadyExists",
+            what + "Please select a different name and try again.",
+            fields={"BucketName": current.name},
+        )
+    if not current.region == region == CLASSIC_REGION:
+        what = "Your previous request to create the named bucket succeeded and you already own it."
+        raise AwsError("BucketAlreadyOwnedByYou", what, fields={"BucketName": current.name})
+
+
+@s3.operation("read", "bucket", action="s3:ListBucket", takes="Bucket ExpectedBucketOwner")
+def head_bucket(call: Call, req: HeadBucketRequestTypeDef) -> dict[str, Any]:
+    """Whether the bucket is there, and where."""
+    bucket = open_bucket(call, req)
+    return {"BucketRegion": bucket.region, "BucketArn": f"arn:aws:s3:::{bucket.name}"}
+
+
+@s3.operation("read", "bucket", takes="Bucket ExpectedBucketOwner")
+def get_bucket_location(call: Call, req: GetBucketLocationRequestTypeDef) -> dict[str, Any]:
+    """The bucket's location constraint; null for us-east-1."""
+    bucket = open_bucket(call, req)
+    return {} if bucket.region == CLASSIC_REGION else {"LocationConstraint": bucket.region}
+
+
+@s3.operation("scan", "*", action="s3:ListAllMyBuckets", takes="MaxBuckets ContinuationToken Prefix BucketRegion")
+def list_buckets(call: Call, req: ListBucketsRequestTypeDef) -> dict[str, Any]:
+    """The caller's buckets, by name."""
+    prefix, region, most = req.get("Prefix", ""), req.get("BucketRegion"), req.get("MaxBuckets", PAGE)
+    after = read_marker(req.get("ContinuationToken"), bad_token(req.get("ContinuationToken", "")))
+    found: list[Bucket] = []
+    result: dict[str, Any] = {"Owner": {"ID": canonical_user(call.account)}}
+    for _, bucket in owned.scan(call.tx, call.account, start_after=after):
+        if bucket.name.startswith(prefix) and region in (None, bucket.region):
+            if len(found) == most:
+                result["ContinuationToken"] = write_marker(found[-1].name)
+                break
+            found.append(bucket)
+    if "Prefix" in req:
+        result["Prefix"] = prefix
+    result["Buckets"] = [listed(bucket) for bucket in found]
+    return result
+
+
+def listed(bucket: Bucket) -> dict[str, Any]:
+    """A bucket as ListBuckets tells it."""
+    return {
+        "Name": bucket.name,
+        "CreationDate": when(bucket.created),
+        "BucketRegion": bucket.region,
+        "BucketArn": f"arn:aws:s3:::{bucket.name}",
+    }
+
+
+def bad_token(token: str) -> AwsError:
+    """S3's error for a continuation token that it did not give."""
+    fields = {"ArgumentName": "continuation-token", "ArgumentValue": token[:200]}
+    return AwsError("InvalidArgument", "The continuation token provided is incorrect", fields=fields)
+
+
+@s3.operation("bulk", "bucket", takes="Bucket ExpectedBucketOwner")
+def delete_bucket(call: Call, req: DeleteBucketRequestTypeDef) -> dict[str, Any]:
+    """Delete a bucket that holds no object; uploads in progress go with it."""
+    bucket = open_bucket(call, req)
+    for _ in objects.scan(call.tx, bucket.name, limit=1):
+        raise AwsError(
+            "BucketNotEmpty", "The bucket you tried to delete is not empty", fields={"BucketName": bucket.name}
+        )
+    for key, part in list(parts.scan(call.tx, bucket.name)):
+        content.release(call, part.segments)
+        parts.delete(call.tx, *key)
+    for key, _upload in list(uploads.scan(call.tx, bucket.name)):
+        uploads.delete(call.tx, *key)
+    forget(call.tx, bucket)
+    return {}

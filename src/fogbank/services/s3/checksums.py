@@ -1,0 +1,105 @@
+"""Checksums of uploads: which are wanted, whether they are right, and how they are told.
+
+Source: S3 User Guide, "Checking object integrity in Amazon S3".
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.digests import NEW, base64
+from fogbank.core.errors import AwsError
+from fogbank.services.s3.records import Checksum
+
+if TYPE_CHECKING:
+    from fogbank.core.call import Body
+    from fogbank.core.service import Input
+
+ALGORITHMS = tuple(NEW)
+DEFAULT = "CRC64NVME"  # S3 gives every object one, asked or not
+FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
+CAN_BE_WHOLE = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
+HEADER_PREFIX = "x-amz-checksum-"
+MEMBERS = {algorithm: f"Checksum{algorithm}" for algorithm in ALGORITHMS}
+
+
+def wanted(req: Input) -> tuple[str, ...]:
+    """The digests that an upload needs: MD5 for its ETag, and one checksum."""
+    return ("MD5", algorithm_of(req) or DEFAULT)
+
+
+def algorithm_of(req: Input) -> str | None:
+    """The checksum algorithm that the caller chose: by a value, or by name for a trailer."""
+    given = [algorithm for algorithm, member in MEMBERS.items() if member in req]
+    if len(given) > 1:
+        raise AwsError(
+            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    named = req.get("ChecksumAlgorithm")
+    if named is not None and named not in MEMBERS:
+        raise AwsError(
+            "InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types"
+        )
+    return given[0] if given else named
+
+
+def check_upload(req: Input, body: Body) -> Checksum:
+    """The checksum to keep of an upload, after all that the caller said of its body has proved right."""
+    check_md5(req.get("ContentMD5"), body.digests["MD5"])
+    algorithm = algorithm_of(req)
+    computed = base64(body.digests[algorithm or DEFAULT])
+    if algorithm is not None:
+        check_value(algorithm, expected_value(req, body, algorithm), computed)
+    return Checksum(algorithm or DEFAULT, computed)
+
+
+def expected_value(req: Input, body: Body, algorithm: str) -> str:
+    """What the caller says the checksum is, in a header or in a trailer."""
+    value = req.get(MEMBERS[algorithm]) or body.trailers.get(HEADER_PREFIX + algorithm.lower())
+    if value is None:
+        raise AwsError(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+        )
+    return str(value)
+
+
+def check_md5(given: str | None, computed: bytes) -> None:
+    """Check a Content-MD5 header."""
+    if given is None:
+        return
+    try:
+        raw = b64decode(given, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 16:
+        raise AwsError(
+            "InvalidDigest", "The Content-MD5 you specified was invalid.", fields={"Content-MD5": given[:100]}
+        )
+    if raw != computed:
+        raise AwsError(
+            "BadDigest",
+            "The Content-MD5 you specified did not match what we received.",
+            fields={"ExpectedDigest": given, "CalculatedDigest": base64(computed)},
+        )
+
+
+def check_value(algorithm: str, given: str, computed: str) -> None:
+    """Check a checksum value in base 64 against the computed one."""
+    try:
+        raw = b64decode(given, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != len(b64decode(computed)):
+        raise AwsError("InvalidRequest", f"Value for {HEADER_PREFIX}{algorithm.lower()} header is invalid.")
+    if given != computed:
+        raise AwsError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def told(checksum: Checksum | None) -> dict[str, Any]:
+    """A checksum as output members."""
+    if checksum is None:
+        return {}
+    return {MEMBERS[checksum.algorithm]: checksum.value, "ChecksumType": checksum.type}

@@ -1,0 +1,164 @@
+"""Multipart uploads: starting, uploading parts, aborting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.errors import AwsError
+from fogbank.services.s3 import checksums, content, object_headers
+from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.names import check_key
+from fogbank.services.s3.object_put import CHECKSUMS, DESCRIPTION, check_length
+from fogbank.services.s3.records import Part, Upload, parts, uploads
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import (
+        AbortMultipartUploadRequestTypeDef,
+        CreateMultipartUploadRequestTypeDef,
+        UploadPartRequestTypeDef,
+    )
+
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+
+MAX_PARTS = 10_000
+UPLOAD_ID = 96  # characters
+
+
+@s3.operation(
+    "write",
+    "object",
+    action="s3:PutObject",
+    takes=f"Bucket Key {DESCRIPTION} ChecksumAlgorithm ChecksumType RequestPayer ExpectedBucketOwner",
+)
+def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef) -> dict[str, Any]:
+    """Start an upload in parts."""
+    check_key(req["Key"])
+    object_headers.check_acl(req)
+    open_bucket(call, req)
+    algorithm, kind = checksum_plan(req)
+    upload_id = call.ids.token(UPLOAD_ID)
+    upload = Upload(
+        initiated=int(call.now.timestamp()),
+        headers=object_headers.headers_of(req),
+        metadata=object_headers.metadata_of(req),
+        storage_class=object_headers.storage_class_of(req),
+        algorithm=algorithm,
+        checksum_type=kind,
+        initiator=call.principal.arn,
+    )
+    uploads.put(call.tx, upload, req["Bucket"], req["Key"], upload_id)
+    told = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if "ChecksumAlgorithm" in req else {}
+    return {"Bucket": req["Bucket"], "Key": req["Key"], "UploadId": upload_id, **told}
+
+
+def checksum_plan(req: Input) -> tuple[str, str]:
+    """The algorithm for the parts, and whether the object's checksum is of the whole or a composite of theirs."""
+    algorithm = checksums.algorithm_of(req)
+    kind = req.get("ChecksumType")
+    if kind is not None and algorithm is None:
+        raise AwsError(
+            "InvalidRequest",
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+        )
+    algorithm = algorithm or checksums.DEFAULT
+    if kind is None:
+        kind = "FULL_OBJECT" if algorithm in checksums.FULL_OBJECT_ONLY else "COMPOSITE"
+    fits = algorithm in checksums.CAN_BE_WHOLE if kind == "FULL_OBJECT" else algorithm not in checksums.FULL_OBJECT_ONLY
+    if not fits:
+        raise AwsError(
+            "InvalidRequest",
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm.",
+        )
+    return algorithm, kind
+
+
+def open_upload(call: Call, req: Input) -> Upload:
+    """The addressed upload, while it is in progress."""
+    open_bucket(call, req)
+    upload = uploads.get(call.tx, req["Bucket"], req["Key"], req["UploadId"])
+    if upload is None:
+        raise AwsError(
+            "NoSuchUpload",
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+            fields={"UploadId": req["UploadId"][:1024]},
+        )
+    return upload
+
+
+def check_part(call: Call, req: UploadPartRequestTypeDef) -> None:
+    """Refuse, before its body is read, a part that must fail."""
+    check_length(req.get("ContentLength"))
+    check_number(req["PartNumber"])
+    check_algorithm(req, open_upload(call, req))
+
+
+def check_algorithm(req: Input, upload: Upload) -> None:
+    """A part comes with a checksum by its upload's algorithm, or with none."""
+    given = checksums.algorithm_of(req)
+    if given is not None and given != upload.algorithm and upload.checksum_type == "COMPOSITE":
+        what = f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm.lower()}, actual checksum Type: {given.lower()}"
+        raise AwsError("InvalidRequest", what)
+
+
+def check_number(number: int) -> None:
+    """Parts are numbered from 1 to 10,000."""
+    if not 1 <= number <= MAX_PARTS:
+        fields = {"ArgumentName": "partNumber", "ArgumentValue": number}
+        raise AwsError(
+            "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", fields=fields
+        )
+
+
+def part_digests(req: Input) -> tuple[str, ...]:
+    """The digests of a part: its upload's algorithm is not known before the upload is looked up, so all usual ones of the cheap kind."""
+    given = checksums.algorithm_of(req)
+    cheap = ("MD5", "CRC64NVME", "CRC32", "CRC32C")
+    return cheap if given is None or given in cheap else (*cheap, given)
+
+
+@s3.operation(
+    "write",
+    "object",
+    action="s3:PutObject",
+    takes=f"Bucket Key PartNumber UploadId Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} RequestPayer ExpectedBucketOwner",
+    before_body=check_part,
+    digests=part_digests,
+)
+def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
+    """Keep a part, replacing the one of its number."""
+    body = call.body
+    assert body is not None
+    checksum = checksums.check_upload(req, body)
+    upload = open_upload(call, req)
+    check_algorithm(req, upload)
+    raw = body.digests.get(upload.algorithm, b"")
+    part = Part(body.size, body.digests["MD5"].hex(), int(call.now.timestamp()), raw, content.keep(call, body))
+    replace_part(call, req, part)
+    told = checksums.told(checksum) if checksums.algorithm_of(req) else {}
+    told.pop("ChecksumType", None)
+    return {"ETag": f'"{part.etag}"', **told}
+
+
+def replace_part(call: Call, req: Input, part: Part) -> None:
+    """Put a part in the place of the one of its number, whose bytes are released."""
+    where = (req["Bucket"], req["UploadId"], req["PartNumber"])
+    current = parts.get(call.tx, *where)
+    if current is not None:
+        content.release(call, current.segments)
+    parts.put(call.tx, part, *where)
+
+
+@s3.operation("bulk", "object", takes="Bucket Key UploadId RequestPayer ExpectedBucketOwner IfMatchInitiatedTime")
+def abort_multipart_upload(call: Call, req: AbortMultipartUploadRequestTypeDef) -> dict[str, Any]:
+    """Forget an upload and release its parts."""
+    upload = open_upload(call, req)
+    wanted = req.get("IfMatchInitiatedTime")
+    if wanted is not None and int(wanted.timestamp()) != upload.initiated:  # type: ignore[union-attr]  # parsed already
+        raise AwsError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+    for key, part in list(parts.scan(call.tx, req["Bucket"], req["UploadId"])):
+        content.release(call, part.segments)
+        parts.delete(call.tx, *key)
+    uploads.delete(call.tx, req["Bucket"], req["Key"], req["UploadId"])
+    return {}

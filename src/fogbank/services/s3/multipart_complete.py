@@ -1,0 +1,155 @@
+"""Completing a multipart upload: the parts become the object, without a byte being copied."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fogbank.core.digests import base64, combine, digest
+from fogbank.core.errors import AwsError
+from fogbank.services.s3 import checksums, conditions, content
+from fogbank.services.s3.multipart import MAX_PARTS, open_upload
+from fogbank.services.s3.object_put import CHECKSUMS, replace
+from fogbank.services.s3.records import Checksum, Object, Part, PartInfo, Upload, objects, parts, uploads
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from types_boto3_s3.type_defs import CompletedPartTypeDef, CompleteMultipartUploadRequestTypeDef
+
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+
+SMALLEST_PART = 5 * 1024**2  # but for the last
+Chosen = list[tuple[int, Part]]
+
+
+@s3.operation(
+    "bulk",
+    "object",
+    action="s3:PutObject",
+    takes=f"Bucket Key MultipartUpload UploadId {CHECKSUMS} ChecksumType MpuObjectSize RequestPayer ExpectedBucketOwner "
+    "IfMatch IfNoneMatch",
+)
+def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTypeDef) -> dict[str, Any]:
+    """Make the object of the listed parts; parts that are not listed go."""
+    upload = open_upload(call, req)
+    chosen = choose(call, req, upload)
+    checksum = check_whole(req, upload, chosen)
+    current = objects.get(call.tx, req["Bucket"], req["Key"])
+    conditions.check_write(req, current)
+    made = assemble(call, upload, chosen, checksum)
+    forget(call, req, chosen)
+    replace(call, req["Bucket"], req["Key"], made, current)
+    host = call.request.headers.get("host", "")
+    return {
+        "Location": f"{call.request.scheme}://{host}/{req['Bucket']}/{quote(req['Key'])}",
+        "Bucket": req["Bucket"],
+        "Key": req["Key"],
+        "ETag": f'"{made.etag}"',
+        **checksums.told(checksum),
+    }
+
+
+def choose(call: Call, req: CompleteMultipartUploadRequestTypeDef, upload: Upload) -> Chosen:
+    """The listed parts, checked: in order, uploaded, the ones that the caller means, large enough."""
+    listed = req.get("MultipartUpload", {}).get("Parts", [])
+    if not 1 <= len(listed) <= MAX_PARTS:
+        raise AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
+    numbers = [part.get("PartNumber", 0) for part in listed]
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
+        what = "The list of parts was not in ascending order. The parts list must be specified in order by part number."
+        raise AwsError("InvalidPartOrder", what)
+    uploaded = {key[2]: part for key, part in parts.scan(call.tx, req["Bucket"], req["UploadId"])}
+    chosen = [
+        (number, check_listed(part, uploaded.get(number), upload)) for number, part in zip(numbers, listed, strict=True)
+    ]
+    for number, part in chosen[:-1]:
+        if part.size < SMALLEST_PART:
+            fields = {
+                "PartNumber": number,
+                "ProposedSize": part.size,
+                "MinSizeAllowed": SMALLEST_PART,
+                "ETag": part.etag,
+            }
+            raise AwsError(
+                "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", fields=fields
+            )
+    return chosen
+
+
+def check_listed(listed: CompletedPartTypeDef, part: Part | None, upload: Upload) -> Part:
+    """The uploaded part that a listed one names, by number, ETag and checksum."""
+    etag = listed.get("ETag", "").strip('"')
+    given = {name for name in checksums.MEMBERS.values() if name in listed}
+    expected = {f"Checksum{upload.algorithm}"}
+    same = part is not None and etag == part.etag and given <= expected
+    if part is None or not same or any(listed.get(name) != base64(part.checksum) for name in given):
+        fields = {"PartNumber": listed.get("PartNumber", 0), "ETag": etag[:100]}
+        what = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag "
+        raise AwsError("InvalidPart", what + "may not match the part's entity tag.", fields=fields)
+    return part
+
+
+def check_whole(req: Input, upload: Upload, chosen: Chosen) -> Checksum | None:
+    """The object's checksum and size, checked against what the caller says they are."""
+    size = sum(part.size for _, part in chosen)
+    if "MpuObjectSize" in req and req["MpuObjectSize"] != size:
+        raise AwsError(
+            "InvalidRequest",
+            f"The provided 'x-amz-mp-object-size' header value {req['MpuObjectSize']} does not match what was computed: {size}",
+        )
+    if req.get("ChecksumType", upload.checksum_type) != upload.checksum_type:
+        raise AwsError("InvalidRequest", "The checksum type does not match the one that the upload was created with.")
+    checksum = whole_checksum(upload, [part for _, part in chosen])
+    for algorithm, member in checksums.MEMBERS.items():
+        if member in req and (
+            checksum is None
+            or algorithm != checksum.algorithm
+            or req[member].partition("-")[0] != checksum.value.partition("-")[0]
+        ):
+            raise AwsError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+    return checksum
+
+
+def whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum | None:
+    """The checksum of the whole: a CRC combined from those of the parts, or the digest of their digests."""
+    if not all(part.checksum for part in chosen):
+        return None
+    if upload.checksum_type == "FULL_OBJECT":
+        raw = combine(upload.algorithm, [(part.checksum, part.size) for part in chosen])
+        return Checksum(upload.algorithm, base64(raw))
+    composite = digest(upload.algorithm, b"".join(part.checksum for part in chosen))
+    return Checksum(upload.algorithm, f"{base64(composite)}-{len(chosen)}", "COMPOSITE")
+
+
+def assemble(call: Call, upload: Upload, chosen: Chosen, checksum: Checksum | None) -> Object:
+    """The object of these parts; its ETag is the MD5 of their MD5s, and their number."""
+    digests = b"".join(bytes.fromhex(part.etag) for _, part in chosen)
+    etag = hashlib.md5(digests, usedforsecurity=False).hexdigest()
+    return Object(
+        size=sum(part.size for _, part in chosen),
+        etag=f"{etag}-{len(chosen)}",
+        modified=int(call.now.timestamp()),
+        headers=upload.headers,
+        metadata=upload.metadata,
+        storage_class=upload.storage_class,
+        checksum=checksum,
+        segments=tuple(segment for _, part in chosen for segment in part.segments),
+        parts=tuple(PartInfo(number, part.size, base64(part.checksum)) for number, part in chosen),
+    )
+
+
+def forget(call: Call, req: Input, chosen: Chosen) -> None:
+    """Remove the upload and its parts; the bytes of those that were not listed are released."""
+    used = {number for number, _ in chosen}
+    for key, part in list(parts.scan(call.tx, req["Bucket"], req["UploadId"])):
+        if key[2] not in used:
+            content.release(call, part.segments)
+        parts.delete(call.tx, *key)
+    uploads.delete(call.tx, req["Bucket"], req["Key"], req["UploadId"])

@@ -1,0 +1,57 @@
+"""Parts copied from objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.errors import AwsError
+from fogbank.services.s3 import content
+from fogbank.services.s3.multipart import check_number, open_upload, part_digests, replace_part
+from fogbank.services.s3.object_copy import SOURCE, open_source, source_permission
+from fogbank.services.s3.object_put import MAX_PUT
+from fogbank.services.s3.ranges import copy_range
+from fogbank.services.s3.records import Part, when
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import UploadPartCopyRequestTypeDef
+
+    from fogbank.core.call import Call, Content
+
+
+def check_sizes(start: int, end: int) -> None:
+    """A part holds up to 5 GiB."""
+    if end - start > MAX_PUT:
+        raise AwsError(
+            "InvalidRequest", f"The specified copy range is larger than the maximum allowable size: {MAX_PUT}"
+        )
+
+
+def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Content:
+    """The bytes to copy; the gateway makes a body of them, as if the caller had sent them."""
+    check_number(req["PartNumber"])
+    open_upload(call, req)
+    source = open_source(call, req)
+    start, end = copy_range(req.get("CopySourceRange"), source.size)
+    check_sizes(start, end)
+    return content.read(call, source.segments, start, end)
+
+
+@s3.operation(
+    "write",
+    "object",
+    action="s3:PutObject",
+    also=source_permission,
+    takes=f"Bucket Key PartNumber UploadId {SOURCE} CopySourceRange RequestPayer ExpectedBucketOwner",
+    body_from=source_bytes,
+    digests=part_digests,
+)
+def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str, Any]:
+    """Keep a part whose bytes come from an object, or a range of one."""
+    body = call.body
+    assert body is not None
+    upload = open_upload(call, req)
+    raw = body.digests.get(upload.algorithm, b"")
+    part = Part(body.size, body.digests["MD5"].hex(), int(call.now.timestamp()), raw, content.keep(call, body))
+    replace_part(call, req, part)
+    return {"CopyPartResult": {"ETag": f'"{part.etag}"', "LastModified": when(part.modified)}}

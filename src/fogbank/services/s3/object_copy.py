@@ -1,0 +1,111 @@
+"""Copying objects: the bytes are shared, not copied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.service import Permission
+from fogbank.services.s3 import conditions, content, object_headers
+from fogbank.services.s3.access import check_version, open_bucket, open_named, open_object
+from fogbank.services.s3.names import check_key
+from fogbank.services.s3.object_put import DESCRIPTION, MAX_PUT, replace
+from fogbank.services.s3.records import Object, objects, when
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import CopyObjectRequestTypeDef
+
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+
+SOURCE = (
+    "CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince "
+    "ExpectedSourceBucketOwner"
+)
+
+
+def source_of(req: Input) -> tuple[str, str]:
+    """The bucket and key of x-amz-copy-source: `/bucket/key`, percent-encoded, perhaps with `?versionId=`."""
+    path, _, version = req["CopySource"].partition("?versionId=")
+    if path.startswith("arn:"):
+        raise not_implemented("Copying from an access point")
+    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    if not bucket or not key:
+        fields = {"ArgumentName": "x-amz-copy-source", "ArgumentValue": req["CopySource"][:1024]}
+        raise AwsError("InvalidArgument", "Invalid copy source object key", fields=fields)
+    check_version({"VersionId": version} if version else {})
+    return bucket, key
+
+
+def source_permission(req: Input) -> list[Permission]:
+    """A copy reads its source."""
+    bucket, key = source_of(req)
+    return [Permission("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", {"Bucket": bucket})]
+
+
+def open_source(call: Call, req: Input) -> Object:
+    """The object to copy, after the conditions on it."""
+    bucket, key = source_of(req)
+    open_named(call, bucket, req.get("ExpectedSourceBucketOwner"))
+    source = open_object(call, bucket, key)
+    conditions.check_copy(req, source)
+    return source
+
+
+@s3.operation(
+    "bulk",
+    "object",
+    action="s3:PutObject",
+    also=source_permission,
+    takes=f"Bucket Key {SOURCE} {DESCRIPTION} MetadataDirective TaggingDirective ChecksumAlgorithm IfMatch IfNoneMatch "
+    "RequestPayer ExpectedBucketOwner",
+)
+def copy_object(call: Call, req: CopyObjectRequestTypeDef) -> dict[str, Any]:
+    """Copy an object of up to 5 GiB, with its description or a new one."""
+    check_key(req["Key"])
+    object_headers.check_acl(req)
+    open_bucket(call, req)
+    source = open_source(call, req)
+    check_sensible(req, source)
+    current = objects.get(call.tx, req["Bucket"], req["Key"])
+    conditions.check_write(req, current)
+    made = copied(call, req, source)
+    replace(call, req["Bucket"], req["Key"], made, current)
+    told = {"ETag": f'"{made.etag}"', "LastModified": when(made.modified)}
+    if made.checksum is not None:
+        told |= {f"Checksum{made.checksum.algorithm}": made.checksum.value, "ChecksumType": made.checksum.type}
+    return {"CopyObjectResult": told}
+
+
+def check_sensible(req: Input, source: Object) -> None:
+    """Refuse copies that are too large, or that would change nothing, and what does not work here yet."""
+    if source.size > MAX_PUT:
+        what = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT}"
+        raise AwsError("InvalidRequest", what)
+    if "ChecksumAlgorithm" in req and req["ChecksumAlgorithm"] != (source.checksum and source.checksum.algorithm):
+        raise not_implemented("Copying with another checksum algorithm")
+    itself = source_of(req) == (req["Bucket"], req["Key"])
+    if itself and req.get("MetadataDirective", "COPY") == "COPY" and "StorageClass" not in req:
+        raise AwsError(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
+            "storage class, website redirect location or encryption attributes.",
+        )
+
+
+def copied(call: Call, req: Input, source: Object) -> Object:
+    """The new object: the source's bytes, as one part."""
+    replaced = req.get("MetadataDirective") == "REPLACE"
+    return Object(
+        size=source.size,
+        etag=source.etag,
+        modified=int(call.now.timestamp()),
+        headers=object_headers.headers_of(req) if replaced else source.headers,
+        metadata=object_headers.metadata_of(req) if replaced else source.metadata,
+        storage_class=object_headers.storage_class_of(req),
+        checksum=source.checksum,
+        segments=content.share(call, source.segments),
+        parts=source.parts,
+    )

@@ -1,0 +1,105 @@
+"""Deleting objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.digests import NEW, base64, digest
+from fogbank.core.errors import AwsError
+from fogbank.core.service import NO_PERMISSION_NEEDED
+from fogbank.services.s3 import checksums, conditions, content
+from fogbank.services.s3.access import check_version, open_bucket
+from fogbank.services.s3.records import Bucket, objects
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import DeleteObjectRequestTypeDef, DeleteObjectsRequestTypeDef
+
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+
+MAX_KEYS = 1000
+
+
+@s3.operation(
+    "write",
+    "object",
+    takes="Bucket Key VersionId RequestPayer ExpectedBucketOwner IfMatch IfMatchLastModifiedTime IfMatchSize",
+)
+def delete_object(call: Call, req: DeleteObjectRequestTypeDef) -> dict[str, Any]:
+    """Delete an object; one that is not there is deleted already."""
+    open_bucket(call, req)
+    check_version(req)
+    remove(call, req["Bucket"], req["Key"], req)
+    return {}
+
+
+@s3.operation(
+    "bulk",
+    "bucket",
+    action=NO_PERMISSION_NEEDED,  # each key is authorised for itself
+    takes="Bucket Delete RequestPayer ExpectedBucketOwner ChecksumAlgorithm",
+)
+def delete_objects(call: Call, req: DeleteObjectsRequestTypeDef) -> dict[str, Any]:
+    """Delete up to 1,000 objects; each is authorised, and answered, for itself."""
+    check_integrity(call, req)
+    bucket = open_bucket(call, req)
+    wanted = req["Delete"]["Objects"]
+    if not 1 <= len(wanted) <= MAX_KEYS:
+        raise AwsError(
+            "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
+        )
+    deleted, errors = [], []
+    for item in wanted:
+        try:
+            delete_one(call, bucket, item)
+        except AwsError as error:
+            told = {"Key": item["Key"], "Code": error.code, "Message": error.message}
+            errors.append(told | ({"VersionId": item["VersionId"]} if "VersionId" in item else {}))
+        else:
+            deleted.append({name: item[name] for name in ("Key", "VersionId") if name in item})
+    return {"Deleted": [] if req["Delete"].get("Quiet") else deleted, "Errors": errors}
+
+
+def check_integrity(call: Call, req: Input) -> None:
+    """A multi-delete must say a digest of its list of victims, and it must be right."""
+    body, headers = call.request.body, call.request.headers
+    given = headers.get("content-md5")
+    checksums.check_md5(given, digest("MD5", body))
+    for algorithm in NEW:
+        value = headers.get(checksums.HEADER_PREFIX + algorithm.lower())
+        if value is not None:
+            checksums.check_value(algorithm, value, base64(digest(algorithm, body)))
+            given = value
+    if given is None:
+        raise AwsError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+
+
+def delete_one(call: Call, bucket: Bucket, item: Input) -> None:
+    """Delete one object of a list, if the caller may."""
+    check_version(item)
+    if not call.allowed("s3:DeleteObject", f"arn:aws:s3:::{bucket.name}/{item['Key']}", bucket.account):
+        raise AwsError("AccessDenied", "Access Denied")
+    renamed = {
+        "IfMatch": item.get("ETag"),
+        "IfMatchLastModifiedTime": item.get("LastModifiedTime"),
+        "IfMatchSize": item.get("Size"),
+    }
+    remove(call, bucket.name, item["Key"], {name: value for name, value in renamed.items() if value is not None})
+
+
+def remove(call: Call, bucket: str, key: str, req: Input) -> None:
+    """Remove an object and release its bytes, if the conditions hold."""
+    current = objects.get(call.tx, bucket, key)
+    if current is None:
+        if "IfMatch" in req:
+            raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key})
+        return
+    if "IfMatch" in req and not conditions.matches(req["IfMatch"], current.etag):
+        raise conditions.failed("If-Match")
+    if "IfMatchSize" in req and req["IfMatchSize"] != current.size:
+        raise conditions.failed("x-amz-if-match-size")
+    if "IfMatchLastModifiedTime" in req and int(req["IfMatchLastModifiedTime"].timestamp()) != current.modified:
+        raise conditions.failed("x-amz-if-match-last-modified-time")
+    content.release(call, current.segments)
+    objects.delete(call.tx, bucket, key)

@@ -1,0 +1,110 @@
+"""Reading objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.errors import AwsError
+from fogbank.services.s3 import checksums, conditions, content, object_headers
+from fogbank.services.s3.access import check_version, open_bucket, open_object
+from fogbank.services.s3.ranges import byte_range
+from fogbank.services.s3.records import when
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
+
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+    from fogbank.services.s3.records import Object
+
+READ = (
+    "Bucket Key IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince Range ResponseCacheControl ResponseContentDisposition "
+    "ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires VersionId RequestPayer PartNumber "
+    "ExpectedBucketOwner ChecksumMode"
+)
+OVERRIDES = {f"Response{name}": name for name in object_headers.HEADERS}
+
+
+@s3.operation("read", "object", takes=READ)
+def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
+    """An object's bytes, whole or a range of them, and all that is known of it."""
+    found, result, start, end = describe(call, req)
+    if result["StatusCode"] != 304:
+        result["Body"] = content.read(call, found.segments, start, end)
+    return result
+
+
+@s3.operation("read", "object", takes=READ, action="s3:GetObject")
+def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
+    """What GetObject would answer, without the bytes."""
+    return describe(call, req)[1]
+
+
+def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
+    """The object, what its response says of it, and the range of its bytes that is wanted."""
+    open_bucket(call, req)
+    check_version(req)
+    found = open_object(call, req["Bucket"], req["Key"])
+    result: dict[str, Any] = {
+        "StatusCode": 200,
+        "AcceptRanges": "bytes",
+        "LastModified": when(found.modified),
+        "ETag": f'"{found.etag}"',
+    }
+    if not conditions.check_read(req, found):
+        result["StatusCode"] = 304
+        return found, result, 0, 0
+    result.update(object_headers.told(found.headers))
+    result["Metadata"] = found.metadata
+    if found.storage_class != "STANDARD":
+        result["StorageClass"] = found.storage_class
+    override(call, req, result)
+    start, end = locate(req, found, result)
+    result["ContentLength"] = end - start
+    if req.get("ChecksumMode") == "ENABLED" and (start, end) == (0, found.size):
+        result.update(checksums.told(found.checksum))
+    return found, result, start, end
+
+
+def override(call: Call, req: Input, result: dict[str, Any]) -> None:
+    """Replace response headers as the request says; only a signed one may."""
+    for given, name in OVERRIDES.items():
+        if given in req:
+            if call.principal.kind == "anonymous":
+                raise AwsError(
+                    "InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests."
+                )
+            result[name] = req[given]
+
+
+def locate(req: Input, found: Object, result: dict[str, Any]) -> tuple[int, int]:
+    """The range [start, end) that a Range header or a part number asks for, and the headers that tell it."""
+    number: int | None = req.get("PartNumber")
+    wanted: tuple[int, int] | None
+    if number is not None:
+        wanted = part_range(found, number, req.get("Range"))
+        if found.parts:
+            result["PartsCount"] = len(found.parts)
+    else:
+        wanted = byte_range(req.get("Range"), found.size)
+    if wanted is None:
+        return 0, found.size
+    start, end = wanted
+    result["StatusCode"] = 206
+    if end > start:
+        result["ContentRange"] = f"bytes {start}-{end - 1}/{found.size}"
+    return start, end
+
+
+def part_range(found: Object, number: int, header: str | None) -> tuple[int, int]:
+    """The range of a part; an object that was put at once has one part."""
+    if header is not None:
+        raise AwsError("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+    sizes = [part.size for part in found.parts] or [found.size]
+    if not 1 <= number <= len(sizes):
+        raise AwsError(
+            "InvalidPartNumber", "The requested partnumber is not satisfiable", fields={"PartNumberRequested": number}
+        )
+    start = sum(sizes[: number - 1])
+    return start, start + sizes[number - 1]

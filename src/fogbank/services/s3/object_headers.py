@@ -1,0 +1,81 @@
+"""What a caller says about an object besides its bytes: system headers, user metadata, storage class."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.errors import AwsError, not_implemented
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fogbank.core.service import Input
+
+HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
+DEFAULT_TYPE = "binary/octet-stream"
+METADATA_BYTES = 2048
+# Classes differ in price and place only, and are kept as said; those that need a restore before a read arrive with RestoreObject.
+STORAGE_CLASSES = frozenset({"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"})
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "OUTPOSTS"})
+
+
+def headers_of(req: Input) -> dict[str, str]:
+    """The system headers to keep; `aws-chunked` is how the body came, not what it is."""
+    kept = {}
+    for name in HEADERS:
+        value = req.get(name)
+        if value is not None:
+            kept[name] = value.isoformat() if isinstance(value, datetime) else value
+    encoding = kept.get("ContentEncoding")
+    if encoding is not None and "aws-chunked" in encoding:
+        rest = ",".join(part.strip() for part in encoding.split(",") if part.strip() != "aws-chunked")
+        if rest:
+            kept["ContentEncoding"] = rest
+        else:
+            del kept["ContentEncoding"]
+    kept.setdefault("ContentType", DEFAULT_TYPE)
+    return kept
+
+
+def told(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Kept headers as output members."""
+    members: dict[str, Any] = dict(headers)
+    if "Expires" in members:
+        members["Expires"] = datetime.fromisoformat(members["Expires"])
+    return members
+
+
+def metadata_of(req: Input) -> dict[str, str]:
+    """User metadata; MetadataTooLarge above 2 KB of names and values."""
+    metadata: dict[str, str] = req.get("Metadata") or {}
+    if not metadata:
+        return {}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > METADATA_BYTES:
+        fields = {"Size": size, "MaxSizeAllowed": METADATA_BYTES}
+        raise AwsError(
+            "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", fields=fields
+        )
+    return {name.lower(): value for name, value in metadata.items()}
+
+
+def storage_class_of(req: Input) -> str:
+    """The storage class to keep."""
+    name: str = req.get("StorageClass", "STANDARD")
+    if name in ARCHIVE_CLASSES:
+        raise not_implemented(f"The storage class {name}")
+    if name not in STORAGE_CLASSES:
+        raise AwsError(
+            "InvalidStorageClass",
+            "The storage class you specified is not valid",
+            fields={"StorageClassRequested": name[:64]},
+        )
+    return name
+
+
+def check_acl(req: Input) -> None:
+    """ACLs are disabled (BucketOwnerEnforced, the default of AWS's new buckets): only what says the same is taken."""
+    acl = req.get("ACL")
+    if acl is not None and acl != "bucket-owner-full-control":
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")

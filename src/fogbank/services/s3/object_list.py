@@ -1,0 +1,87 @@
+"""Listing objects, in the order of their keys' UTF-8 bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.paging import read_marker, write_marker
+from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.bucket import bad_token
+from fogbank.services.s3.names import canonical_user
+from fogbank.services.s3.pages import Page, Wanted, echoed, encoder, page_of, page_size
+from fogbank.services.s3.records import Object, objects, when
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ListObjectsRequestTypeDef, ListObjectsV2RequestTypeDef
+
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+
+LISTED = "Bucket Delimiter EncodingType MaxKeys Prefix RequestPayer ExpectedBucketOwner OptionalObjectAttributes"
+
+
+@s3.operation("scan", "bucket", action="s3:ListBucket", takes=f"{LISTED} ContinuationToken FetchOwner StartAfter")
+def list_objects_v2(call: Call, req: ListObjectsV2RequestTypeDef) -> dict[str, Any]:
+    """A page of a bucket's objects; a token says where the next one starts."""
+    token = req.get("ContinuationToken")
+    after = read_marker(token, bad_token(token)) if token is not None else req.get("StartAfter", "")
+    page = objects_after(call, req, after or "")
+    result = answer(req, page, canonical_user(call.account) if req.get("FetchOwner") else None)
+    result |= echoed(req, "ContinuationToken", "StartAfter")
+    result["KeyCount"] = len(page.entries) + len(page.prefixes)
+    if page.truncated:
+        result["NextContinuationToken"] = write_marker(page.last[0])
+    return result
+
+
+@s3.operation("scan", "bucket", action="s3:ListBucket", takes=f"{LISTED} Marker")
+def list_objects(call: Call, req: ListObjectsRequestTypeDef) -> dict[str, Any]:
+    """A page of a bucket's objects; the caller names the key to go on behind."""
+    page = objects_after(call, req, req.get("Marker", ""))
+    result = answer(req, page, canonical_user(call.account))
+    result["Marker"] = encoder(req)(req.get("Marker", ""))
+    if page.truncated and "Delimiter" in req:
+        result["NextMarker"] = encoder(req)(page.last[0])
+    return result
+
+
+def objects_after(call: Call, req: Input, after: str) -> Page[Object]:
+    """The page of objects that a request asks for."""
+    bucket = open_bucket(call, req)
+    most = page_size(req.get("MaxKeys"), "maxKeys")
+    wanted = Wanted(bucket.name, req.get("Prefix", ""), req.get("Delimiter", ""), (after,) if after else (), most)
+    return page_of(call.tx, objects, wanted)
+
+
+def answer(req: Input, page: Page[Object], owner: str | None) -> dict[str, Any]:
+    """What both versions of the listing answer."""
+    encode = encoder(req)
+    contents = [listed(encode(parts[0]), found) for parts, found in page.entries]
+    if owner is not None:
+        for entry in contents:
+            entry["Owner"] = {"ID": owner}
+    result = {
+        "Name": req["Bucket"],
+        "Prefix": encode(req.get("Prefix", "")),
+        "MaxKeys": page_size(req.get("MaxKeys"), "maxKeys"),
+        "IsTruncated": page.truncated,
+        "Contents": contents,
+        "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
+    }
+    return result | echoed(req, "Delimiter", "EncodingType")
+
+
+def listed(key: str, found: Object) -> dict[str, Any]:
+    """An object as a listing tells it."""
+    entry: dict[str, Any] = {
+        "Key": key,
+        "LastModified": when(found.modified),
+        "ETag": f'"{found.etag}"',
+        "Size": found.size,
+        "StorageClass": found.storage_class,
+    }
+    if found.checksum is not None:
+        entry["ChecksumAlgorithm"] = [found.checksum.algorithm]
+        entry["ChecksumType"] = found.checksum.type
+    return entry

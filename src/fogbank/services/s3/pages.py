@@ -1,0 +1,112 @@
+"""Pages of keys under a prefix, rolled up at a delimiter: what all of S3's listings by key have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from fogbank.core.errors import AwsError
+from fogbank.store.keys import prefix_end
+from fogbank.store.record import Record
+
+if TYPE_CHECKING:
+    from fogbank.core.service import Input
+    from fogbank.store.api import Tx
+    from fogbank.store.table import Table
+
+R = TypeVar("R", bound=Record)
+PAGE = 1000
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is listed: keys of `bucket` that start with `prefix`, behind `after` (the parts of a table's key), at most `most`.
+
+    `after` may name a common prefix, all of which the caller has then seen.
+    """
+
+    bucket: str
+    prefix: str
+    delimiter: str
+    after: tuple[str, ...]
+    most: int
+
+
+class Page(msgspec.Struct, Generic[R]):
+    """Entries (the parts of their keys behind the bucket, and the record) and common prefixes; at most `most` of both.
+
+    `last` is the last entry or prefix: where the next page goes on, if the page is truncated.
+    """
+
+    entries: list[tuple[tuple[Any, ...], R]]
+    prefixes: list[str]
+    truncated: bool = False
+    last: tuple[Any, ...] = ()
+
+
+def page_of(tx: Tx, table: Table[R], wanted: Wanted) -> Page[R]:
+    """One page. A common prefix costs one seek, however many keys lie under it, and a page costs the same at any depth."""
+    page: Page[R] = Page([], [])
+    lower, upper = table.span(wanted.bucket, starting_with=wanted.prefix, start_after=wanted.after or None)
+    if wanted.delimiter and wanted.after and (rolled := common_prefix(wanted.after[0], wanted)):
+        lower = max(lower, prefix_end(table.open_prefix(wanted.bucket, rolled)))
+    seek: bytes | None = lower if wanted.most else None
+    while seek is not None:
+        seek = walk(page, tx, table, wanted, seek, upper)
+    return page
+
+
+def walk(page: Page[R], tx: Tx, table: Table[R], wanted: Wanted, lower: bytes, upper: bytes) -> bytes | None:
+    """Take entries up to the next common prefix, and say where to seek behind it; None at the end of the page."""
+    room = wanted.most - len(page.entries) - len(page.prefixes)
+    for raw, value in tx.scan(lower, upper, limit=room + 1):
+        parts = table.parts(raw)[1:]
+        if room == 0:
+            page.truncated = True
+            return None
+        rolled = common_prefix(str(parts[0]), wanted) if wanted.delimiter else ""
+        if rolled:
+            page.prefixes.append(rolled)
+            page.last = (rolled,)
+            return prefix_end(table.open_prefix(wanted.bucket, rolled))
+        page.entries.append((parts, table.decode(value)))
+        page.last = parts
+        room -= 1
+    return None
+
+
+def common_prefix(key: str, wanted: Wanted) -> str:
+    """The key up to and including the first delimiter behind the prefix; nothing if there is none."""
+    if not key.startswith(wanted.prefix):
+        return ""
+    cut = key.find(wanted.delimiter, len(wanted.prefix))
+    return key[: cut + len(wanted.delimiter)] if cut >= 0 else ""
+
+
+def page_size(most: int | None, name: str) -> int:
+    """How many entries a page has: 1,000 at the most, and by default."""
+    if most is None:
+        return PAGE
+    if not 0 <= most < 2**31:
+        fields = {"ArgumentName": name, "ArgumentValue": most}
+        raise AwsError("InvalidArgument", f"Argument {name} must be an integer between 0 and 2147483647", fields=fields)
+    return min(most, PAGE)
+
+
+def encoder(req: Input) -> Any:
+    """The function that writes keys into the answer: percent-encoding when the caller asks for it, since XML 1.0 lacks some characters."""
+    encoding = req.get("EncodingType")
+    if encoding is None:
+        return str
+    if encoding != "url":
+        fields = {"ArgumentName": "encoding-type", "ArgumentValue": encoding[:100]}
+        raise AwsError("InvalidArgument", "Invalid Encoding Method specified in Request", fields=fields)
+    return quote
+
+
+def echoed(req: Input, *names: str) -> dict[str, Any]:
+    """Those of the request's members that the answer repeats, where they are given, with keys encoded like the others."""
+    encode = encoder(req)
+    encoded = {"Prefix", "Delimiter", "StartAfter", "Marker", "KeyMarker"}
+    return {name: encode(req[name]) if name in encoded else req[name] for name in names if name in req}
