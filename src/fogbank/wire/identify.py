@@ -83,7 +83,7 @@ def identify(request: HttpRequest, scope: str | None, hosts: Hosts = LOCAL) -> I
     """
     headers = request.headers
     host = hosts.read(headers["host"]) if "host" in headers else NOTHING
-    plan = plan_of_scope(scope) if scope is not None else plan_of_host(host.service)
+    plan = plan_of_host(host.service) if scope is None else plan_of_scope(scope, host.service)
     if plan.s3:
         return identify_s3(request, plan, host)
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
@@ -101,18 +101,18 @@ def needs_body(request: HttpRequest, scope: str | None) -> bool:
     """Whether a request cannot be identified before its body has been read: forms of the query protocol."""
     if request.method != "POST" or not request.headers.get("content-type", "").startswith(FORM):
         return False
-    return scope is None or bool(plan_of_scope(scope).forms)
+    return scope is None or bool(plan_of_scope(scope, "").forms)
 
 
 @lru_cache(maxsize=1024)
-def plan_of_scope(scope: str) -> Plan:
-    """The services that sign as `scope`."""
+def plan_of_scope(scope: str, prefix: str) -> Plan:
+    """The services that sign as `scope`, first those with the Host's endpoint prefix."""
     names = [name for name, entry in load_index().items() if scope == entry.signing or scope in entry.scopes]
     if not names:
         names = [name for name, entry in load_index().items() if scope in (name, entry.prefix)]
     if not names:
         raise Unidentified("UnknownOperationException", f"There is no service {scope[:64]!r}", 404, "rest-json")
-    return plan_of(candidates(names, scope))
+    return plan_of(sorted(candidates(names, scope), key=lambda name: load_index()[name].prefix != prefix))
 
 
 @lru_cache(maxsize=1024)
@@ -166,7 +166,7 @@ def identify_s3(request: HttpRequest, plan: Plan, host: HostName) -> Identified:
         if not request.path.startswith("/"):
             raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
         routed = request.at(f"/{bucket}{request.path}")
-    found = router_of("s3").strict(routed)
+    found = router_of("s3").exact(routed)
     if found is None:
         raise not_allowed(routed)
     return Identified("s3", found[0], "rest-xml", found[1], routed, bucket or None, None, host.region, host.kind)
@@ -269,14 +269,11 @@ def identify_route(request: HttpRequest, plan: Plan, host: HostName) -> Identifi
 
 def route(request: HttpRequest, services: Sequence[str]) -> tuple[str, str, dict[str, str], bool] | None:
     """Service, operation, labels, and whether the path is ambiguous; exact matches of any service before tolerant ones."""
-    for service in services:
-        found = router_of(service).strict(request)
-        if found is not None:
-            return (service, *found, False)
-    for service in services:
-        found = router_of(service).tolerant(request)
-        if found is not None:
-            return (service, *found, True)
+    for match in (Router.exact, Router.slashed, Router.wide):
+        for service in services:
+            found = match(router_of(service), request)
+            if found is not None:
+                return (service, *found, match is Router.wide)
     return None
 
 

@@ -67,54 +67,56 @@ class Router:
             )
         self.trees = {method: self.plant(templates) for method, templates in by_method.items()}
         self.greedy = {method for method, templates in by_method.items() if any("{+}" in name for name in templates)}
-        self.fast = {method: self.fast_matcher(templates) for method, templates in by_method.items()}
+        fast = {method: self.fast_matcher(templates) for method, templates in by_method.items()}
+        self.fast = {method: matcher for method, matcher in fast.items() if matcher is not None}
 
     def __call__(self, request: HttpRequest) -> Match | None:
         """The operation and its decoded labels, or None; AwsError where sub-resources conflict."""
-        return self.strict(request) or self.tolerant(request)
+        return self.exact(request) or self.slashed(request) or self.wide(request)
 
-    def strict(self, request: HttpRequest) -> Match | None:
-        """The operation whose template the path fits as it is, or but for a trailing slash."""
+    def exact(self, request: HttpRequest) -> Match | None:
+        """The operation whose template the path fits as it is."""
         path = request.path
-        if not path.startswith("/"):
-            return None
         fast = self.fast.get(request.method)
         if fast is not None:
-            return fast(request, path)
-        found = self.walk(request, path)
-        if found is None:
-            return self.walk(request, path[:-1] if path.endswith("/") else path + "/")
-        return None if "arn:" in path and self.doubtful(request, *found) else found
+            return fast(request, path) if path.startswith("/") else None
+        greedy = request.method in self.greedy
+        found = self.named(self.search(request, path, MAX_SEGMENTS)) if greedy else self.walk(request, path)
+        return None if found is not None and "arn:" in path and self.doubtful(request, *found) else found
 
-    def tolerant(self, request: HttpRequest) -> Match | None:
+    def slashed(self, request: HttpRequest) -> Match | None:
+        """The operation whose template the path fits but for a slash at the end."""
+        path = request.path
+        return self.walk(request, path[:-1] if path.endswith("/") else path + "/")
+
+    def wide(self, request: HttpRequest) -> Match | None:
         """The operation where labels may have slashes, which were `%2F` before the server decoded the path."""
-        if self.fast.get(request.method) is not None or not request.path.startswith("/"):
-            return None
-        way = self.search(request, request.path, MAX_WIDE)
-        return None if way is None else (way[3], dict(zip(self.names[way[3]], way[4], strict=True)))
+        return self.named(self.search(request, request.path, MAX_WIDE))
 
     def canonical_path(self, operation: str, labels: Mapping[str, str]) -> str:
         """The percent-encoded path that an SDK sends for an operation with these labels."""
         return "/".join(expand(part, labels) for part in self.templates[operation].split("/"))
 
     def walk(self, request: HttpRequest, path: str) -> Match | None:
-        tree = self.trees.get(request.method)
-        if tree is None:
-            return None
-        if request.method in self.greedy:
-            way = self.search(request, path, MAX_SEGMENTS)
-            return None if way is None else (way[3], dict(zip(self.names[way[3]], way[4], strict=True)))
-        segments = path[1:].split("/", MAX_SEGMENTS)
+        tree, segments = self.segments(request, path, MAX_SEGMENTS)
         values: list[str] = []
-        operation = descend(tree, request, segments, 0, values) if len(segments) <= MAX_SEGMENTS else None
+        operation = None if tree is None else descend(tree, request, segments, 0, values)
         return None if operation is None else (operation, dict(zip(self.names[operation], values, strict=True)))
 
     def search(self, request: HttpRequest, path: str, limit: int) -> Way | None:
-        tree = self.trees.get(request.method)
-        segments = path[1:].split("/", limit)
-        if tree is None or len(segments) > limit:
+        tree, segments = self.segments(request, path, limit)
+        if tree is None:
             return None
         return Search(request, segments, self.valid_before, wide=limit == MAX_WIDE).find(tree, 0)
+
+    def segments(self, request: HttpRequest, path: str, limit: int) -> tuple[Node | None, list[str]]:
+        """The tree of a request's method and the segments of a path; no tree where none can fit."""
+        segments = path.split("/", limit + 1)
+        fits = len(segments) <= limit + 1 and not segments[0] and request.method not in self.fast
+        return self.trees.get(request.method) if fits else None, segments[1:]
+
+    def named(self, way: Way | None) -> Match | None:
+        return None if way is None else (way[3], dict(zip(self.names[way[3]], way[4], strict=True)))
 
     def valid(self, operation: str, name: str, value: str) -> bool:
         """Whether an ARN in a label is one that the model's pattern allows there."""
