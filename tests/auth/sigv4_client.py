@@ -49,7 +49,7 @@ class Sent:
         with mock.patch("botocore.auth.get_current_datetime", return_value=self.at):
             credentials = Credentials(KEY, self.secret, self.token)
             signer(credentials, self.service, self.region, **options).add_auth(request)
-        parts = urlsplit(request.url)
+        parts = urlsplit(str(request.url))
         lower = {name.lower(): value for name, value in request.headers.items()}
         return HttpRequest(self.method, unquote(parts.path) or "/", parts.query, lower, self.body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -302,7 +303,7 @@ def test_the_comparison_takes_constant_time(monkeypatch: pytest.MonkeyPatch) -> 
         compared.append((left, right))
         return False
 
-    monkeypatch.setattr(signing.hmac, "compare_digest", compare)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
     request = get()
     with pytest.raises(AwsError, match=S3_BAD):
         attempt(request)

@@ -6,6 +6,7 @@ User Guide, "Elements of an AWS API request signature".
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MAX_EXPIRES = 604_800  # a week, in seconds
 # HTTP servers bound a head far above this; nothing longer is a credential, and caches must not hold it.
 _MAX_CACHED = 1024
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
+_KEY = re.compile(r"[!-~]{1,128}").fullmatch
 _PARAMETERS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_REQUIRED = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
 _UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
@@ -356,7 +359,8 @@ def _parse_credential(credential: str) -> tuple[str, str, str, str, str] | None:
     if len(parts) != 5 or not all(parts):
         return None
     key, date, region, service, terminator = parts
-    if not (len(key) <= 128 and key.isascii() and key.isprintable()):
+    # Region and service go into keys of the store and into messages: nothing but the letters of a name.
+    if not (_NAME(region) and _NAME(service) and _KEY(key) and terminator.isprintable() and date.isprintable()):
         return None
     return key, date, region, service, terminator
 
