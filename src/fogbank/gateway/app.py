@@ -21,7 +21,6 @@ from fogbank.gateway.record import Record
 from fogbank.wire.identify import needs_body
 
 if TYPE_CHECKING:
-
     from fogbank.core.call import Body
     from fogbank.core.region import Region
     from fogbank.gateway.body import Source

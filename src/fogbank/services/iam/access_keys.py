@@ -41,7 +41,14 @@ def create_access_key(call: Call, req: CreateAccessKeyRequestTypeDef) -> dict[st
     name = user_name(call, req)
     if sum(1 for _ in keys_of.scan(call.tx, call.account, name)) >= KEYS_PER_USER:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")
-    key = AccessKey(call.ids.unique("AKIA"), call.account, name, call.ids.secret(), True, int(call.now.timestamp()))
+    key = AccessKey(
+        id=call.ids.unique("AKIA"),
+        account=call.account,
+        user=name,
+        secret=call.ids.secret(),
+        active=True,
+        created=int(call.now.timestamp()),
+    )
     put_key(call.tx, key)
     return {"AccessKey": told(key) | {"SecretAccessKey": key.secret}}
 

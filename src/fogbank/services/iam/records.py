@@ -23,7 +23,7 @@ class User(Record, version=1):
 
 
 class AccessKey(Record, version=1):
-    """A user's access key. The secret is kept as it is, since signatures are computed with it; files are readable by the owner only."""
+    """A user's access key. The secret is kept as it is: signatures are computed with it."""
 
     id: str
     account: str

@@ -47,7 +47,9 @@ def create_user(call: Call, req: CreateUserRequestTypeDef) -> dict[str, Any]:
     tags = {tag["Key"]: tag["Value"] for tag in req.get("Tags", [])}
     if len(tags) != len(req.get("Tags", [])):
         raise AwsError("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-    user = User(name, call.ids.unique("AIDA"), req.get("Path", "/"), int(call.now.timestamp()), tags)
+    user = User(
+        name=name, id=call.ids.unique("AIDA"), path=req.get("Path", "/"), created=int(call.now.timestamp()), tags=tags
+    )
     users.put(call.tx, user, call.account, name.lower())
     return {"User": told(call, user)}
 

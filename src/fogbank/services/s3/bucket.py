@@ -53,7 +53,7 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
     elif sum(1 for _ in owned.scan(call.tx, call.account, limit=BUCKETS_PER_ACCOUNT)) == BUCKETS_PER_ACCOUNT:
         raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed")
     else:
-        put_bucket(call.tx, Bucket(name, call.account, region, int(call.now.timestamp())))
+        put_bucket(call.tx, Bucket(name=name, account=call.account, region=region, created=int(call.now.timestamp())))
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
 
 

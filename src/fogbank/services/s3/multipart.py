@@ -112,7 +112,7 @@ def check_number(number: int) -> None:
 
 
 def part_digests(req: Input) -> tuple[str, ...]:
-    """The digests of a part: its upload's algorithm is not known before the upload is looked up, so all usual ones of the cheap kind."""
+    """The digests of a part: its upload's algorithm, which is not known yet, is mostly one of the cheap ones."""
     given = checksums.algorithm_of(req)
     cheap = ("MD5", "CRC64NVME", "CRC32", "CRC32C")
     return cheap if given is None or given in cheap else (*cheap, given)
@@ -133,8 +133,13 @@ def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
     checksum = checksums.check_upload(req, body)
     upload = open_upload(call, req)
     check_algorithm(req, upload)
-    raw = body.digests.get(upload.algorithm, b"")
-    part = Part(body.size, body.digests["MD5"].hex(), int(call.now.timestamp()), raw, content.keep(call, body))
+    part = Part(
+        size=body.size,
+        etag=body.digests["MD5"].hex(),
+        modified=int(call.now.timestamp()),
+        checksum=body.digests.get(upload.algorithm, b""),
+        segments=content.keep(call, body),
+    )
     replace_part(call, req, part)
     told = checksums.told(checksum) if checksums.algorithm_of(req) else {}
     told.pop("ChecksumType", None)

@@ -51,7 +51,12 @@ def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str,
     body = call.body
     assert body is not None
     upload = open_upload(call, req)
-    raw = body.digests.get(upload.algorithm, b"")
-    part = Part(body.size, body.digests["MD5"].hex(), int(call.now.timestamp()), raw, content.keep(call, body))
+    part = Part(
+        size=body.size,
+        etag=body.digests["MD5"].hex(),
+        modified=int(call.now.timestamp()),
+        checksum=body.digests.get(upload.algorithm, b""),
+        segments=content.keep(call, body),
+    )
     replace_part(call, req, part)
     return {"CopyPartResult": {"ETag": f'"{part.etag}"', "LastModified": when(part.modified)}}

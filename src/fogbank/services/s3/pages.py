@@ -95,7 +95,7 @@ def page_size(most: int | None, name: str) -> int:
 
 
 def encoder(req: Input) -> Any:
-    """The function that writes keys into the answer: percent-encoding when the caller asks for it, since XML 1.0 lacks some characters."""
+    """The function that writes keys into the answer: percent-encoded when the caller asks, since XML lacks characters."""
     encoding = req.get("EncodingType")
     if encoding is None:
         return str
