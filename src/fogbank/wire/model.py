@@ -123,6 +123,19 @@ class Shape:
         name: str | None = self.traits.get("payload")
         return name
 
+    def root_names(self, *others: str) -> frozenset[str]:
+        """The names that the root element of an XML body of this shape may have: locationName, the shape's, or `others`."""
+        own = self._shapes[self.name].get("locationName", self.name)
+        return frozenset((self.wire_name(self.name), own, self.name, *others))
+
+    def element_names(self, default: str) -> frozenset[str]:
+        """The names that an XML element of this member may have.
+
+        A locationName of the shape itself is meant for the root of a body, but botocore sends members by it too.
+        """
+        wire = self.wire_name(default)
+        return frozenset((wire, default) if self._shapes[self.name].get("locationName") == wire else (wire,))
+
     def wire_name(self, default: str) -> str:
         """The name on the wire: locationName, or the member's own."""
         name: str = self.traits.get("locationName", default)

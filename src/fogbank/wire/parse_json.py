@@ -21,7 +21,13 @@ Parser = Callable[["HttpRequest", Mapping[str, str]], dict[str, Any]]
 Convert = Callable[[Any], Any]
 
 _decode = msgspec.json.decode
-_KINDS = {str: "STRING_VALUE", bool: "BOOLEAN_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+_KINDS = {
+    str: "STRING_VALUE",
+    bool: "BOOLEAN_VALUE",
+    int: "NUMBER_VALUE",
+    float: "NUMBER_VALUE",
+    type(None): "NULL_VALUE",
+}
 _NAMES = {
     "string": "String",
     "integer": "Integer",
@@ -100,7 +106,7 @@ def unexpected(value: Any, type_name: str) -> AwsError:
     elif isinstance(value, list):
         message = "Start of list found where not expected"
     else:
-        message = f"{_KINDS.get(type(value), 'NULL_VALUE')} can not be converted to a {_NAMES[type_name]}"
+        message = f"{_KINDS.get(type(value), 'VALUE')} can not be converted to a {_NAMES[type_name]}"
     return AwsError("SerializationException", message)
 
 
@@ -232,15 +238,11 @@ def _compile_timestamp(shape: Shape) -> Convert:
     return convert
 
 
-def _compile_string(shape: Shape) -> Convert:
-    return string
-
-
 _COMPILERS: dict[str, Callable[[Shape], Convert]] = {
     "structure": _compile_structure,
     "list": lambda shape: make_list(converter(shape.member)),
     "map": lambda shape: make_map(converter(shape.value)),
-    "string": _compile_string,
+    "string": lambda shape: string,
     "integer": lambda shape: make_integer("integer"),
     "long": lambda shape: make_integer("long"),
     "float": lambda shape: number,

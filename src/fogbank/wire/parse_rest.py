@@ -112,7 +112,7 @@ def _compile_bindings(
         *([_bind_labels(labels)] if labels else ()),
         *([_bind_headers(headers, prefixes)] if headers or prefixes else ()),
         *([_bind_arguments(arguments, headers, prefixes)] if arguments or headers else ()),
-        *([_bind_argument_map(*argument_map, static | arguments.keys())] if argument_map else ()),
+        *([_bind_argument_map(*argument_map, static | SIGNATURE_ARGUMENTS)] if argument_map else ()),
     ]
 
 
@@ -231,9 +231,8 @@ def check_encoding(query: str) -> None:
             raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from None
 
 
-def _bind_argument_map(member: str, is_list: bool, bound: frozenset[str]) -> Binder:
-    skipped = bound | SIGNATURE_ARGUMENTS
-
+def _bind_argument_map(member: str, is_list: bool, skipped: frozenset[str]) -> Binder:
+    # Smithy's servers give the map all arguments, also those that other members are bound to.
     def bind(request: HttpRequest, labels: Mapping[str, str], out: dict[str, Any]) -> None:
         check_encoding(request.query)
         found = {name: values if is_list else values[0] for name, values in request.args.items() if name not in skipped}
@@ -297,7 +296,7 @@ def _compile_body(protocol: str, shape: Shape) -> list[Binder]:
     if not members:
         return []
     if protocol == "rest-xml":
-        parse = parse_xml.compile_body(shape, frozenset({shape.wire_name(shape.name), shape.name}))
+        parse = parse_xml.compile_body(shape, shape.root_names())
     else:
         parse = parse_json.compile_body(shape)
 
@@ -317,7 +316,7 @@ def _compile_payload(protocol: str, name: str, member: Shape) -> list[Binder]:
     elif member.type == "string":
         parse = _decode
     elif protocol == "rest-xml":
-        parse = parse_xml.compile_body(member, frozenset({member.wire_name(name), member.name, name}))
+        parse = parse_xml.compile_body(member, member.root_names(name))
     else:
         parse = parse_json.compile_value(member)
 

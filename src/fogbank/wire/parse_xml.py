@@ -53,11 +53,11 @@ def _compile_structure(shape: Shape) -> Convert:
     for name, member in shape.members.items():
         if "location" in member.traits:
             continue
-        wire = _local(member.wire_name(name))
         if member.traits.get("xmlAttribute"):
-            attributes.append((wire, name))
+            attributes.append((_local(member.wire_name(name)), name))
         else:
-            children[wire] = (name, *_child(member))
+            child = (name, *_child(member))
+            children.update((_local(wire), child) for wire in member.element_names(name))
     return convert
 
 

@@ -190,7 +190,7 @@ class _Analysis:
             self.most = max(self.most, inner.most)
             self.exponential |= inner.exponential
         elif operator is not sre.AT:
-            self.take(_characters(operator, argument))
+            self.take(characters_of(operator, argument))
 
     def take(self, characters: int) -> None:
         """A character that must come: repeats that cannot take it have ended."""
@@ -222,7 +222,7 @@ class _Analysis:
             self.active = {**before, **self.active}
 
     def simple_repeat(self, items: Any, low: int, high: int) -> None:
-        characters = _characters(*items[0])
+        characters = characters_of(*items[0])
         if low > 0:
             self.take(characters)
         if high - low > 8:
@@ -287,12 +287,13 @@ def _first(items: Any) -> int:
         elif operator in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):
             continue
         else:
-            characters |= _characters(operator, argument)
+            characters |= characters_of(operator, argument)
         return characters
     return characters
 
 
-def _characters(operator: Any, argument: Any) -> int:
+def characters_of(operator: Any, argument: Any) -> int:
+    """What one item of a parsed pattern takes: a bit for each ASCII character, and bit 128 for all others."""
     if operator is sre.LITERAL:
         return _bit(argument)
     if operator is sre.NOT_LITERAL:

@@ -1,4 +1,4 @@
-"""AWS's scalars as text and back: timestamps in their three formats, numbers, booleans, blobs. Bad text raises ValueError.
+"""AWS's scalars from text: timestamps in their three formats, numbers, booleans, blobs. Bad text raises ValueError.
 
 Formats are Smithy's (https://smithy.io/2.0/spec/protocol-traits.html#timestampformat-trait): `iso8601` (date-time),
 `rfc822` (http-date) and `unixTimestamp` (epoch-seconds, with a fraction). Reading is as lenient as SDKs need, within bounds.
@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INT_RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
 _SPECIAL_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -52,15 +50,6 @@ def parse_float(text: str) -> float:
         raise ValueError(text[:100]) from None
 
 
-def format_float(value: float) -> str:
-    """A float as text: the shortest that reads back the same, or NaN, Infinity, -Infinity."""
-    if value != value:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    return repr(float(value)) if isinstance(value, float) else str(value)
-
-
 def parse_boolean(text: str) -> bool:
     """`true` or `false`, in any case: SDKs for Python send `True`."""
     lower = text.lower()
@@ -78,11 +67,6 @@ def parse_blob(text: str | bytes) -> bytes:
         return binascii.a2b_base64(data, strict_mode=True) if data else b""
     except binascii.Error:
         return binascii.a2b_base64(b"".join(data.split()), strict_mode=True)
-
-
-def format_blob(value: bytes) -> str:
-    """Base64 without line breaks."""
-    return binascii.b2a_base64(value, newline=False).decode("ascii")
 
 
 def _fraction(digits: str | None) -> int:
@@ -182,41 +166,6 @@ TIMESTAMP_PARSERS: dict[str, Callable[[str], datetime]] = {
     "unixTimestamp": _parser(_parse_epoch_text),
 }
 """By timestampFormat: the format that the model names first, then the others."""
-
-
-def format_iso8601(value: datetime) -> str:
-    """`2015-01-25T08:00:00Z`; with milliseconds or microseconds only where there are any."""
-    value = value.astimezone(UTC)
-    text = f"{value.year:04d}-{value.month:02d}-{value.day:02d}T{value.hour:02d}:{value.minute:02d}:{value.second:02d}"
-    micro = value.microsecond
-    if not micro:
-        return text + "Z"
-    return f"{text}.{micro // 1000:03d}Z" if micro % 1000 == 0 else f"{text}.{micro:06d}Z"
-
-
-def format_iso8601_millis(value: datetime) -> str:
-    """`2015-01-25T08:00:00.000Z`: always milliseconds, as S3, IAM and EC2 render."""
-    value = value.astimezone(UTC)
-    return (
-        f"{value.year:04d}-{value.month:02d}-{value.day:02d}T{value.hour:02d}:{value.minute:02d}:{value.second:02d}"
-        f".{value.microsecond // 1000:03d}Z"
-    )
-
-
-def format_rfc822(value: datetime) -> str:
-    """`Sun, 25 Jan 2015 08:00:00 GMT`."""
-    value = value.astimezone(UTC)
-    return (
-        f"{_WEEKDAYS[value.weekday()]}, {value.day:02d} {_MONTHS[value.month - 1]} {value.year:04d} "
-        f"{value.hour:02d}:{value.minute:02d}:{value.second:02d} GMT"
-    )
-
-
-def format_epoch(value: datetime) -> int | float:
-    """Seconds since 1970; an int where the fraction is zero, else to the microsecond."""
-    delta = value - EPOCH
-    seconds = delta.days * 86400 + delta.seconds
-    return seconds if not delta.microseconds else (seconds * 10**6 + delta.microseconds) / 10**6
 
 
 def _bounded(type_name: str) -> Callable[[str], int]:
