@@ -65,16 +65,6 @@ class HttpRequest:
             args.setdefault(name, []).append(value)
         return args
 
-    @cached_property
-    def form(self) -> dict[str, list[str]]:
-        """Decoded fields of a form in the body, like `args`; bad UTF-8 becomes U+FFFD. Parsed once, for routing and for parsing."""
-        if not self.body:
-            return {}
-        fields: dict[str, list[str]] = {}
-        for name, value in split_query(self.body.decode("utf-8", "replace")):
-            fields.setdefault(name, []).append(value)
-        return fields
-
     def at(self, path: str) -> HttpRequest:
         """The same request at another path; what has been computed of it is kept."""
         request = object.__new__(type(self))

@@ -15,17 +15,22 @@ import msgspec
 
 from fogbank.wire.errors import AwsError
 from fogbank.wire.hosts import LOCAL, NOTHING, HostName, Hosts
+from fogbank.wire.http import unquote_form
 from fogbank.wire.indexing import Entry, load_index
 from fogbank.wire.route import Router, compile_router
 from fogbank.wire.service import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fogbank.wire.http import HttpRequest
 
 CBOR = "smithy-rpc-v2-cbor"
 FORM = "application/x-www-form-urlencoded"
+MANY = 5
+"""More services than share any one signing name in the query protocol: all of them, where there is no scope."""
+FORM_HEAD = 65_536
+"""How much of a form is searched for its Action and Version, in bytes; clients put them first."""
 
 
 class Identified(msgspec.Struct, frozen=True):
@@ -91,9 +96,9 @@ def identify(request: HttpRequest, scope: str | None, hosts: Hosts = LOCAL) -> I
     target = headers.get("x-amz-target")
     if target is not None and plan.targets:
         return identify_target(request, target, plan, host)
-    action = read_action(request) if plan.forms else None
-    if action is not None:
-        return identify_action(request, action, plan, host)
+    actions = read_parameter(request, "Action") if plan.forms else None
+    if actions:
+        return identify_action(request, actions, plan, host)
     return identify_route(request, plan, host)
 
 
@@ -211,33 +216,47 @@ def identify_target(request: HttpRequest, target: str, plan: Plan, host: HostNam
     raise Unidentified("UnknownOperationException", "", 400, "json", next(iter(plan.targets.get(prefix, ())), ""))
 
 
-def read_action(request: HttpRequest) -> list[str] | None:
-    """The values of Action in the form or the query string; None if there is none."""
+def read_parameter(request: HttpRequest, name: str) -> list[str]:
+    """The values of a parameter of the query protocol in the query string and the form, two at most."""
+    values = list(find_values(request.query, f"{name}=")) if request.query else []
     if request.body and request.headers.get("content-type", "").startswith(FORM):
-        found = request.form.get("Action")
-        if found is not None:
-            return found
-    return request.args.get("Action") if "Action=" in request.query else None
+        values += find_values(request.body[:FORM_HEAD].decode("latin-1"), f"{name}=")
+    return values[:2]
+
+
+def find_values(form: str, prefix: str) -> Iterator[str]:
+    """The decoded values of one parameter; the others, which may be large, are not looked at."""
+    at = form.find(prefix)
+    while at >= 0:
+        if at == 0 or form[at - 1] == "&":
+            end = form.find("&", at)
+            yield unquote_form(form[at + len(prefix) : end if end >= 0 else None])
+        at = form.find(prefix, at + len(prefix))
 
 
 def identify_action(request: HttpRequest, actions: list[str], plan: Plan, host: HostName) -> Identified:
     """The query protocols: Action, and Version where services share a name or there is no other hint."""
     index = load_index()
     action = actions[0]
-    version = (request.form.get("Version") or request.args.get("Version") or [""])[0]
-    services = [name for name in plan.forms if not version or index[name].version == version]
-    if len(plan.forms) > 4 and not version:
-        services = [name for name in services if name == "sts"]
+    services: Sequence[str] = plan.forms
+    if len(services) > 1:
+        version = (*read_parameter(request, "Version"), "")[0]
+        services = [name for name in services if index[name].version == version] if version else unversioned(services)
     for service in services if len(actions) == 1 else ():
         if action in operations_of(service):
             protocol = "ec2" if "ec2" in index[service].protocols else "query"
             return Identified(service, action, protocol, {}, request, host_region=host.region)
-    raise invalid_action(plan.forms, actions, version)
+    raise invalid_action(request, plan.forms, actions)
 
 
-def invalid_action(forms: Sequence[str], actions: Sequence[str], version: str) -> AwsError:
+def unversioned(services: Sequence[str]) -> Sequence[str]:
+    """The services that a request without Version can mean: those of one signing name, or STS, which answers unsigned requests."""
+    return services if len(services) < MANY else ("sts",)
+
+
+def invalid_action(request: HttpRequest, forms: Sequence[str], actions: Sequence[str]) -> AwsError:
     """The query protocols' answers to an Action that is not one."""
-    service = forms[0] if len(forms) < 5 else ""
+    service = forms[0] if len(forms) < MANY else ""
     protocol = "ec2" if service == "ec2" else "query"
     if len(actions) > 1:
         return Unidentified("InvalidQueryParameter", "The parameter Action may be given once", 400, protocol, service)
@@ -245,8 +264,8 @@ def invalid_action(forms: Sequence[str], actions: Sequence[str], version: str) -
     if service == "ec2":
         message = f"The action {action} is not valid for this web service."
     else:
-        version = version[:32] or (load_index()[service].version if service else "")
-        message = f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}"
+        own = load_index()[service].version if service else "NO_VERSION_SPECIFIED"
+        message = f"Could not find operation {action} for version {(*read_parameter(request, 'Version'), own)[0][:32]}"
     return Unidentified("InvalidAction", message, 400, protocol, service)
 
 
