@@ -30,6 +30,7 @@ class FakeRegion:
 
     def __init__(self, data: Path, options: dict[str, Any]) -> None:
         self.data = DataDir(data)
+        self.runtime: Runtime
         self.process = subprocess.Popen(
             [sys.executable, str(_SCRIPT), json.dumps({"data": str(data), "port": 0, "workers": 2} | options)],
             stdout=subprocess.PIPE,
@@ -69,6 +70,22 @@ def start(tmp_path: Path) -> Iterator[Callable[..., FakeRegion]]:
     def begin(name: str = "data", **options: Any) -> FakeRegion:
         started.append(FakeRegion(tmp_path / name, options))
         return started[-1]
+
+    yield begin
+    for region in started:
+        region.end()
+
+
+@pytest.fixture(scope="session")
+def shared_region() -> Iterator[Callable[..., Any]]:
+    """Start a detached region for several tests; it has `runtime`, `data` and a log file."""
+    started: list[FakeRegion] = []
+
+    def begin(directory: Path, **options: Any) -> Any:
+        region = FakeRegion(directory / "data", {"detach": True} | options)
+        started.append(region)
+        region.runtime = region.up
+        return region
 
     yield begin
     for region in started:

@@ -79,9 +79,7 @@ def main() -> None:
         if detach:
             show(launch.detached(wanted, worker=worker(mode), control=control))
         else:
-            launch.foreground(
-                wanted, show, log_file=options.get("log_level") is not None, worker=worker(mode), control=control
-            )
+            launch.foreground(wanted, show, worker=worker(mode), control=control)
     except RegionError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(1)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fogbank.region import data as data_module
 from fogbank.region.data import DataDir, read_root_credentials, root_credentials, take_lock, write_file
 from fogbank.region.errors import RegionError
 
@@ -127,7 +126,7 @@ def test_write_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     def no_space(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(data_module.os, "fsync", no_space)
+    monkeypatch.setattr("fogbank.region.data.os.fsync", no_space)
     with pytest.raises(OSError, match="No space"):
         write_file(path, "new", 0o600)
     assert path.read_text() == "old"

@@ -65,7 +65,7 @@ _TOOLS = (
     _Tool("MariaDB", LATER, "for RDS databases with the MySQL protocol", ("mariadbd", "mysqld"),
           {"apt-get": "mariadb-server", "dnf": "mariadb-server", "pacman": "mariadb", "apk": "mariadb", "zypper": "mariadb"}),
     _Tool("PostgreSQL", LATER, "for RDS databases with the PostgreSQL protocol", ("postgres",),
-          {"apt-get": "postgresql", "dnf": "postgresql-server", "pacman": "postgresql", "apk": "postgresql", "zypper": "postgresql-server"}),
+          {"apt-get": "postgresql", "dnf": "postgresql-server", "pacman": "postgresql", "apk": "postgresql"}),
 )  # fmt: skip
 # Daemons that distributions keep off the PATH.
 _EXTRA_PATH = "/usr/sbin:/sbin:/usr/local/sbin:/usr/libexec"
@@ -212,7 +212,7 @@ def _version(path: str, flag: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return path
     lines = (output.stdout or output.stderr).decode(errors="replace").strip().splitlines()
-    return f"{path}: {lines[0][:60]}" if lines else path
+    return f"{lines[0][:48].strip()} ({path})" if lines else path
 
 
 def _install(packages: dict[str, str]) -> str:

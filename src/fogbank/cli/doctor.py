@@ -37,7 +37,6 @@ def doctor(context: click.Context, data: Path | None, config: Path | None, as_js
 
 def _show(found: list[Check], usable: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from fogbank.cli import checks
@@ -47,14 +46,15 @@ def _show(found: list[Check], usable: bool) -> None:
         checks.CLIENT: "Clients: not needed, but useful",
         checks.LATER: "For engines that come later: nothing uses these today",
     }
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
+    width = max(len(check.name) for check in found)
     for need, title in titles.items():
         console.print(f"[bold]{title}[/]")
-        table = Table.grid(padding=(0, 2))
         for check in (check for check in found if check.need == need):
-            mark = Text("ok", "green") if check.ok else Text("missing", "red" if need == checks.NOW else "yellow")
-            table.add_row(" ", mark, check.name, Text(check.purpose, "dim"), _found(check))
-        console.print(table)
+            colour = "green" if check.ok else "red" if need == checks.NOW else "yellow"
+            word = "ok" if check.ok else "missing"
+            console.print(f"  [{colour}]{word:<7}[/]  {check.name:<{width}}  ", end="")
+            console.print(Text(_found(check)))
         console.print()
     console.print(
         "[green]S3, IAM and STS can run here.[/]" if usable else "[red]Something that is needed now is missing.[/]"
@@ -62,4 +62,6 @@ def _show(found: list[Check], usable: bool) -> None:
 
 
 def _found(check: Check) -> str:
-    return check.found if check.ok or not check.fix else f"{check.found}; {check.fix}"
+    if check.ok:
+        return check.found
+    return f"{check.found}; {check.purpose}" + (f": {check.fix}" if check.fix else "")

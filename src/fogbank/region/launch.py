@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -206,28 +206,41 @@ def stop(data: DataDir, *, patience: float) -> processes.Runtime | None:
 
     After `patience` seconds what is left is killed.
     """
-    runtime = processes.running(data)
-    if runtime:
-        _send(runtime.supervisor, signal.SIGTERM)
-    if not _gone(data, patience) and runtime:
-        for process in (runtime.supervisor, *runtime.children.values()):
+    stopped = _wait_until_gone(data, patience)
+    if stopped.left and stopped.runtime:
+        for process in (stopped.runtime.supervisor, *stopped.runtime.children.values()):
             _send(process, signal.SIGKILL)
-        if not _gone(data, _KILL_SECONDS):
-            raise RegionError(f"processes of the region on {data.root} cannot be ended; `fogbank status` names them.")
-    return runtime
+        stopped = _wait_until_gone(data, _KILL_SECONDS)._replace(runtime=stopped.runtime)
+    if stopped.left:
+        raise RegionError(f"processes of the region on {data.root} cannot be ended; `fogbank status` names them.")
+    return stopped.runtime
 
 
-def _gone(data: DataDir, seconds: float) -> bool:
-    """Wait until nobody holds the lock: every process of a region does."""
-    if not data.lock.exists():
-        return True
+class _Stopped(NamedTuple):
+    runtime: processes.Runtime | None  # the region that was asked to stop
+    left: bool  # whether some of it still runs
+
+
+def _wait_until_gone(data: DataDir, seconds: float) -> _Stopped:
+    """Ask the region to stop, and wait until nobody holds the lock: every process of a region does.
+
+    One that is just starting holds it before it says who it is: it is asked as soon as it does.
+    """
+    asked = None
     deadline = time.monotonic() + seconds
-    while (lock := take_lock(data)) is None:
+    while data.lock.exists():
+        runtime = processes.running(data)
+        if runtime and asked is None:
+            asked = runtime
+            _send(runtime.supervisor, signal.SIGTERM)
+        lock = take_lock(data)
+        if lock is not None:
+            os.close(lock)
+            break
         if time.monotonic() > deadline:
-            return False
+            return _Stopped(processes.read_runtime(data), True)
         time.sleep(_POLL)
-    os.close(lock)
-    return True
+    return _Stopped(asked, False)
 
 
 def _send(process: processes.ProcessId, number: int) -> None:

@@ -15,7 +15,7 @@ import time
 import traceback
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -56,6 +56,13 @@ def hide_secrets(text: str) -> str:
 @lru_cache(maxsize=1024)
 def _is_secret(field: str) -> bool:
     return bool(_SECRET_NAME.search(field))
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, line: bytes) -> None:
+        """Write one line, with its newline; never raise."""
 
 
 class LogFile:
@@ -128,7 +135,7 @@ class Log:
     """Where one process writes its events. Messages are constant texts; what varies goes into the fields."""
 
     def __init__(
-        self, sink: LogFile | Stream, process: str, *, level: str = "info", text: bool = False,
+        self, sink: Sink, process: str, *, level: str = "info", text: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._sink = sink

@@ -13,9 +13,10 @@ def holder(port: int) -> str:
     inodes = _listening_inodes(port)
     if not inodes:
         return ""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and _has_socket(Path(entry.path), inodes):
-            return f"{_name(Path(entry.path))} (pid {entry.name})"
+    for name in os.listdir("/proc"):
+        process = Path("/proc", name)
+        if name.isdigit() and _has_socket(process, inodes):
+            return f"{_name(process)} (pid {name})"
     return ""
 
 
@@ -35,7 +36,7 @@ def _listening_inodes(port: int) -> set[str]:
 
 def _has_socket(process: Path, inodes: set[str]) -> bool:
     try:
-        return any(os.readlink(entry.path) in inodes for entry in os.scandir(process / "fd"))
+        return any(os.readlink(process / "fd" / entry) in inodes for entry in os.listdir(process / "fd"))
     except OSError:
         return False  # another user's process, or one that has just ended
 

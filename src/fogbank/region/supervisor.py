@@ -175,11 +175,11 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._told_to_stop():
-            for child, how in self._turn(self._patience()):
-                self._ended(child, how)
             self._start_due()
             self._replace_next()
             self._keep_house()
+            for child, how in self._turn(self._patience()):
+                self._ended(child, how)
 
     def _told_to_stop(self) -> bool:
         if signal.SIGHUP in self._signals:
@@ -266,11 +266,10 @@ class Supervisor:
         assert self._socket is not None
         self._socket.close()
         deadline = self._clock() + self._settings.stop_seconds + _KILL_AFTER
-        asked = len(self._signals)
         for group in (self._children[:-1], self._children[-1:]):
             for child in group:
                 child.signal(signal.SIGTERM)
-            while any(child.running for child in group) and self._clock() < deadline and len(self._signals) == asked:
+            while any(child.running for child in group) and self._clock() < deadline and len(self._signals) < 2:
                 self._turn(max(0.0, deadline - self._clock()))
 
     def _end_all(self) -> None:
