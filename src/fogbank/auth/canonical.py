@@ -22,6 +22,9 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
 _CANONICAL_QUERY = re.compile(
     r"(?:[A-Za-z0-9._~&=-]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*"
 ).fullmatch
+# RFC 3986's characters that a path segment may hold unescaped and that are not unreserved.
+_RESERVED = "!$&'()*+,;=:@"
+_HAS_RESERVED = re.compile(f"[{_RESERVED}]").search
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -38,6 +41,17 @@ def canonical_path(path: str, *, s3: bool, raw_path: str | None = None) -> str:
             return path or "/"
         raw_path = _encode(to_bytes(path), "/~")
     return _encode(to_bytes(_normalise(raw_path)), "/~")
+
+
+def reserved_path(path: str) -> str | None:
+    """How a service other than S3 sees `path` if its reserved characters came unescaped (`/@connections/…`, or from curl).
+
+    None where there are none. It cannot be mistaken for `canonical_path`'s form of any other path, because that one escapes
+    every reserved character twice: a signature still stands for one path only.
+    """
+    if not _HAS_RESERVED(path):
+        return None
+    return _encode(to_bytes(_normalise(_encode(to_bytes(path), f"/~{_RESERVED}"))), "/~")
 
 
 def _encode_once(path: str, raw_path: str | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.auth.canonical import canonical_headers, canonical_path, canonical_query, canonical_request
+from fogbank.auth.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, reserved_path
 from fogbank.auth.dialect import EC2, Dialect, dialect_of
 from fogbank.auth.payload import UNSIGNED_PAYLOAD, PayloadMode, check_payload, payload_mode
 from fogbank.auth.signing import EMPTY_SHA256, TERMINATOR, same, sign, signing_key, string_to_sign, to_bytes
@@ -70,12 +70,14 @@ def verify(
     _check_time(claim, dialect, now)
     _check_signed_headers(claim, request, dialect)
     mode = _payload_mode(claim, dialect, allow_unsigned)
-    canonical = _canonical(claim, request, dialect, _signed_hash(claim, request, dialect, mode, body_hash), raw_path)
-    data = to_bytes(canonical)
-    text = string_to_sign(claim.timestamp, claim.scope, data)
+    payload_hash = _signed_hash(claim, request, dialect, mode, body_hash)
+    canonical = _canonical(claim, request, canonical_path(request.path, s3=dialect.s3, raw_path=raw_path), payload_hash)
+    text = string_to_sign(claim.timestamp, claim.scope, to_bytes(canonical))
     key = signing_key(secret, claim.date, claim.region, claim.service)
     if not same(sign(key, text), claim.signature):
-        raise _mismatch(claim, dialect, canonical, text)
+        path = None if dialect.s3 or raw_path is not None else reserved_path(request.path)
+        if path is None or not _signs(key, claim, _canonical(claim, request, path, payload_hash)):
+            raise _mismatch(claim, dialect, canonical, text)
     if body_hash is not None and dialect.s3 and mode is PayloadMode.EXACT:
         check_payload(claim.payload_hash or "", body_hash)
     return Verified(key, claim.signature, claim.scope, claim.timestamp, mode)
@@ -257,16 +259,20 @@ def _signed_hash(claim: Claim, request: HttpRequest, dialect: Dialect, mode: Pay
     return sha256(request.body).hexdigest() if request.body else EMPTY_SHA256
 
 
-def _canonical(claim: Claim, request: HttpRequest, dialect: Dialect, payload_hash: str, raw_path: str | None) -> str:
+def _canonical(claim: Claim, request: HttpRequest, path: str, payload_hash: str) -> str:
     query = request.query
     return canonical_request(
         request.method,
-        canonical_path(request.path, s3=dialect.s3, raw_path=raw_path),
+        path,
         canonical_query(query, leave_out="X-Amz-Signature" if claim.kind == "query" else None) if query else "",
         canonical_headers(request.headers, claim.signed_headers),
         ";".join(claim.signed_headers),
         payload_hash,
     )
+
+
+def _signs(key: bytes, claim: Claim, canonical: str) -> bool:
+    return same(sign(key, string_to_sign(claim.timestamp, claim.scope, to_bytes(canonical))), claim.signature)
 
 
 def _mismatch(claim: Claim, dialect: Dialect, canonical: str, text: str) -> AwsError:
