@@ -85,8 +85,10 @@ def location(call: Call, req: CreateBucketRequestTypeDef) -> str:
             )
         return constraint or CLASSIC_REGION
     if constraint != call.region:
-        what = f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint this request was sent to."
-        raise AwsError("IllegalLocationConstraintException", what)
+        what = (
+            f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint "
+        )
+        raise AwsError("IllegalLocationConstraintException", what + "this request was sent to.")
     return call.region
 
 

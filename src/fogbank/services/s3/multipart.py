@@ -98,7 +98,8 @@ def check_algorithm(req: Input, upload: Upload) -> None:
     """A part comes with a checksum by its upload's algorithm, or with none."""
     given = checksums.algorithm_of(req)
     if given is not None and given != upload.algorithm and upload.checksum_type == "COMPOSITE":
-        what = f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm.lower()}, actual checksum Type: {given.lower()}"
+        expected, actual = upload.algorithm.lower(), given.lower()
+        what = f"Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {actual}"
         raise AwsError("InvalidRequest", what)
 
 
@@ -122,7 +123,8 @@ def part_digests(req: Input) -> tuple[str, ...]:
     "write",
     "object",
     action="s3:PutObject",
-    takes=f"Bucket Key PartNumber UploadId Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} RequestPayer ExpectedBucketOwner",
+    takes=f"Bucket Key PartNumber UploadId Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} "
+    "RequestPayer ExpectedBucketOwner",
     before_body=check_part,
     digests=part_digests,
 )

@@ -91,8 +91,11 @@ def check_listed(listed: CompletedPartTypeDef, part: Part | None, upload: Upload
     same = part is not None and etag == part.etag and given <= expected
     if part is None or not same or any(listed.get(name) != base64(part.checksum) for name in given):
         fields = {"PartNumber": listed.get("PartNumber", 0), "ETag": etag[:100]}
-        what = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag "
-        raise AwsError("InvalidPart", what + "may not match the part's entity tag.", fields=fields)
+        what = (
+            "One or more of the specified parts could not be found.  "
+            "The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
+        )
+        raise AwsError("InvalidPart", what, fields=fields)
     return part
 
 
