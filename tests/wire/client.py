@@ -50,4 +50,4 @@ def received(request: dict[str, Any]) -> HttpRequest:
 
 
 def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return (value.decode() if isinstance(value, bytes) else str(value)).strip(" \t")

@@ -13,23 +13,8 @@ from fogbank.wire.service import Operation, load
 if TYPE_CHECKING:
     from fogbank.wire.model import Shape
 
-SERVICES = [
-    "s3",
-    "ec2",
-    "iam",
-    "sts",
-    "sqs",
-    "sns",
-    "lambda",
-    "rds",
-    "ecs",
-    "cloudwatch",
-    "logs",
-    "machinelearning",
-    "workspaces",
-    "cloudformation",
-    "dynamodb",
-]
+JSON_SERVICES = ("sqs", "ecs", "logs", "machinelearning", "workspaces", "cloudwatch", "dynamodb")
+SERVICES = (*JSON_SERVICES, "s3", "ec2", "iam", "sts", "sns", "lambda", "rds", "cloudformation")
 CASES = [(name, protocol) for name in SERVICES for protocol in load(name).protocols]
 # PutBucketNotification is PutBucketNotificationConfiguration on the wire, and two of its members are both called Event there.
 LEFT_OUT = {"PutBucketNotification"}
@@ -84,7 +69,7 @@ class Expected:
         if name == parent.payload and self.protocol.startswith("rest"):
             return self._payload(shape, value)
         if location == "headers":
-            return {key.lower(): item.strip() for key, item in value.items()} or ABSENT
+            return {key.lower(): item.strip(" ") for key, item in value.items()} or ABSENT
         if location == "header" and value in ("", []):
             return ABSENT
         if location == "querystring" and value in ([], {}):

@@ -47,7 +47,6 @@ LEFT_OUT = {
     "HttpRequestLabelEscaping": "escaped slash in a label",
     # The endpoint has a path, which is not the service's.
     "RestJsonHostWithPath": "path of a custom endpoint",
-    "RestXmlHostWithPath": "path of a custom endpoint",
     # The case says only which headers are sent, not the body.
     "SDKAppliedContentEncoding_ec2Query": "body not given",
     "SDKAppendsGzipAndIgnoresHttpProvidedEncoding_ec2Query": "body not given",

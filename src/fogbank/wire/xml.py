@@ -8,7 +8,7 @@ from xml.parsers import expat
 from fogbank.wire.errors import AwsError
 
 MAX_DEPTH = 64
-MAX_ELEMENTS = 250_000  # CompleteMultipartUpload with 10,000 parts and every checksum has 90,000
+MAX_ELEMENTS = 100_000  # CompleteMultipartUpload with 10,000 parts, each with a checksum, has 40,001
 
 
 class Element:
