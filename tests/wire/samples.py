@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
 from botocore.model import OperationModel, ServiceModel, Shape
@@ -12,6 +11,9 @@ from botocore.serialize import create_serializer
 
 from fogbank.wire.http import HttpRequest
 from fogbank.wire.service import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NUMBERS = {"integer": 1, "long": 1, "float": 1.5, "double": 1.5, "boolean": True}
 

@@ -72,13 +72,13 @@ def scopes_of_endpoints(service: str) -> set[str]:
 
 def service_names() -> list[str]:
     """The directory names of all the services that botocore has models of, sorted."""
-    return sorted(path.parent.parent.name for path in data_directory().glob("*/*/service-2.json.gz"))
+    return sorted({path.parent.parent.name for path in data_directory().glob("*/*/service-2.json.gz")})
 
 
 def build() -> bytes:
     """The index as compact JSON, one service a line so that changes can be reviewed."""
-    names = dict.fromkeys(service_names())
-    lines = [f"{msgspec.json.encode(name).decode()}:{msgspec.json.encode(entry(name)).decode()}" for name in names]
+    entries = {name: entry(name) for name in service_names()}
+    lines = [msgspec.json.encode({name: found}).decode()[1:-1] for name, found in entries.items()]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
