@@ -7,6 +7,7 @@ The model's error shape is found by the error's code, or by the shape's name; th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,14 @@ def fault(error: AwsError, known: Known) -> str:
     return "Receiver" if (error.status or known.status) >= 500 else "Sender"
 
 
+_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def readable(text: str) -> str:
+    """Text that may echo a hostile request: what no parser takes becomes U+FFFD, so that every client can read the error."""
+    return text if text.isprintable() else _UNREADABLE.sub("\ufffd", text)
+
+
 # XML: query, ec2, rest-xml
 
 
@@ -141,11 +150,11 @@ def _xml_fields(timestamp_format: str) -> Callable[[AwsError, Known, Headers], s
 
 
 def plain_text(value: str | int | float | bool) -> str:
-    """A field that no model describes."""
+    """A field that no model describes, as text that every client can read."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        return readable(str(value))
     raise TypeError(f"an error's field without a shape must be a string or a number, not {value!r}")
 
 
@@ -167,7 +176,7 @@ def _wrapped_body(model: Traits, content_type: tuple[str, str], timestamp_format
         headers.append(content_type)
         return (
             f"{start}{fault(error, known)}</Type><Code>{escape(known.code)}</Code>"
-            f"<Message>{escape(error.message)}</Message>{fields(error, known, headers)}</Error>"
+            f"<Message>{escape(readable(error.message))}</Message>{fields(error, known, headers)}</Error>"
             f"<RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
         ).encode()
 
@@ -180,9 +189,9 @@ def _unwrapped_body() -> Body:
 
     def body(error: AwsError, known: Known, headers: Headers, request_id: str, resource: str, host_id: str) -> bytes:
         headers.append(XML_TYPE)
-        shown = f"<Resource>{escape(resource)}</Resource>" if resource else ""
+        shown = f"<Resource>{escape(readable(resource))}</Resource>" if resource else ""
         return (
-            f"{DECLARATION}<Error><Code>{escape(known.code)}</Code><Message>{escape(error.message)}</Message>"
+            f"{DECLARATION}<Error><Code>{escape(known.code)}</Code><Message>{escape(readable(error.message))}</Message>"
             f"{fields(error, known, headers)}{shown}"
             f"<RequestId>{escape(request_id)}</RequestId><HostId>{escape(host_id)}</HostId></Error>"
         ).encode()
@@ -197,7 +206,7 @@ def _ec2_body(_model: Traits) -> Body:
         headers.append(EC2_TYPE)
         return (
             f"{DECLARATION}<Response><Errors><Error><Code>{escape(known.code)}</Code>"
-            f"<Message>{escape(error.message)}</Message>{fields(error, known, headers)}</Error></Errors>"
+            f"<Message>{escape(readable(error.message))}</Message>{fields(error, known, headers)}</Error></Errors>"
             f"<RequestID>{escape(request_id)}</RequestID></Response>"
         ).encode()
 
@@ -214,14 +223,14 @@ def _members(converter: JsonConverter | CborConverter) -> Callable[[AwsError, Kn
         shape = known.shape
         found = {}
         if error.message:
-            found[_message_name(shape)] = error.message
+            found[_message_name(shape)] = readable(error.message)
         for name, value in error.fields.items():
             member = shape.members.get(name) if shape else None
             if value is None:
                 continue
             if member is None:
-                plain_text(value)
-                found[name] = value
+                text = plain_text(value)
+                found[name] = text if isinstance(value, str) else value
             elif in_head(member):
                 compile_place(name, member)(value, headers)
             else:

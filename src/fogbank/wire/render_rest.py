@@ -30,8 +30,7 @@ Body = Callable[["Mapping[str, Any]", Headers], Any]
 
 def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -> Renderer:
     """The renderer of one operation, in rest-xml or rest-json as the model says."""
-    operation = model["operations"][operation_name]
-    status = success_status(operation)
+    status = int(model["operations"][operation_name].get("http", {}).get("responseCode", 200))
     add_request_id = request_id_headers(model)
     if output is None:
         return _without_output(operation_name, status, add_request_id)
@@ -51,7 +50,8 @@ def compile_renderer(model: Traits, operation_name: str, output: Shape | None) -
                     rest[name] = item
         content = body(rest, headers)
         add_request_id(headers, request_id, host_id)
-        return HttpResponse(status(result, status_member), headers, content)
+        given = None if status_member is None else result.get(status_member)
+        return HttpResponse(status if given is None else whole(given), headers, content)
 
     return render
 
@@ -61,39 +61,14 @@ def in_head(member: Shape) -> bool:
     return member.traits.get("location") in ("header", "headers", "statusCode")
 
 
-Status = Callable[["Mapping[str, Any]", "str | None"], int]
-
-
-def success_status(operation: Traits) -> Status:
-    """The status of a success: the statusCode member's value, else what `responseCodeWith` says, else `responseCode`.
-
-    `responseCodeWith` is the overlay's: the status where a member is present (S3's 206 where there is a ContentRange).
-    """
-    http = operation.get("http", {})
-    default = int(http.get("responseCode", 200))
-    conditional: dict[str, int] = http.get("responseCodeWith", {})
-
-    def status(result: Mapping[str, Any], status_member: str | None) -> int:
-        if status_member is not None and result.get(status_member) is not None:
-            return whole(result[status_member])
-        for name, code in conditional.items():
-            if result.get(name) is not None:
-                return code
-        return default
-
-    return status
-
-
-def _without_output(
-    operation_name: str, status: Status, add_request_id: Callable[[Headers, str, str], None]
-) -> Renderer:
+def _without_output(operation_name: str, status: int, add_request_id: Callable[[Headers, str, str], None]) -> Renderer:
     check = no_members(operation_name)
 
     def render(result: Mapping[str, Any], request_id: str = "", host_id: str = "", /) -> HttpResponse:
         check(result)
         headers: Headers = []
         add_request_id(headers, request_id, host_id)
-        return HttpResponse(status(result, None), headers)
+        return HttpResponse(status, headers)
 
     return render
 
@@ -127,7 +102,7 @@ def _prefixed_headers(prefix: str) -> Place:
 
 
 def _nowhere(value: Any, headers: Headers) -> None:
-    """The status code, which `success_status` reads."""
+    """The status code, which the renderer reads."""
 
 
 def header_text(shape: Shape) -> Callable[[Any], str]:

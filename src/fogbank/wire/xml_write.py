@@ -30,10 +30,12 @@ _name = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*").fullmatch
 
 def escape(text: str) -> str:
     """Text as element content."""
-    if _special(text) is None:
-        return text
+    return text if _special(text) is None else _escape(text)
+
+
+def _escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    return _unprintable.sub(_reference, text)
+    return text if text.isprintable() else _unprintable.sub(_reference, text)
 
 
 def escape_attribute(text: str) -> str:
@@ -156,7 +158,7 @@ def _structure(shape: Shape, table: MemberTable[Write]) -> Write:
 def _string_element(start: str, end: str) -> Write:
     def write(value: str) -> str:
         if _special(value) is not None:
-            value = escape(value)
+            value = _escape(value)
         return f"{start}{value}{end}"
 
     return write
