@@ -81,6 +81,8 @@ def section(content: bytes, name: str) -> dict[str, str] | None:
 
 def with_section(content: bytes, name: str, pairs: Mapping[str, str]) -> bytes:
     """`content` with the section `name` holding just `pairs`: in its old place, or appended."""
+    if any(not text.isprintable() for text in pairs.values()):  # a line break would begin a line of its own
+        raise RegionError("a path or name with control characters cannot be written into an AWS file")
     newline = b"\r\n" if b"\r\n" in content else b"\n"
     lines = [f"[{name}]", *(f"{key} = {value}" for key, value in pairs.items())]
     block = b"".join(line.encode() + newline for line in lines)

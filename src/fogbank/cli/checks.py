@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,7 +83,7 @@ def run_all(data: Path) -> list[Check]:
         _free_space(data),
         _sync_speed(data),
         _open_files(),
-        *(_tool(tool) for tool in _TOOLS),
+        *_tools(),
         _kvm(),
     ]
 
@@ -189,6 +190,11 @@ def _open_files() -> Check:
     return Check("open files", NOW, "connections and objects being served", ok, found, "" if ok else "ulimit -Hn 4096")
 
 
+def _tools() -> list[Check]:
+    with ThreadPoolExecutor(len(_TOOLS)) as pool:  # some take a second to say their version
+        return list(pool.map(_tool, _TOOLS))
+
+
 def _tool(tool: _Tool) -> Check:
     search = os.environ.get("PATH", os.defpath) + os.pathsep + _EXTRA_PATH
     for program in tool.programs:
@@ -207,8 +213,12 @@ def _postgres(program: str) -> str | None:
 
 
 def _version(path: str, flag: str) -> str:
+    environ = {**os.environ, "CHECKPOINT_DISABLE": "1"}  # Terraform asks its maker for news otherwise
+    command = [path, flag]
     try:
-        output = subprocess.run([path, flag], capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
+        output = subprocess.run(
+            command, capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL, env=environ
+        )
     except (OSError, subprocess.TimeoutExpired):
         return path
     lines = (output.stdout or output.stderr).decode(errors="replace").strip().splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -52,33 +53,26 @@ def up(detach: bool, data: Path | None, config: Path | None, **flags: Any) -> No
 
 
 def _show(settings: Settings, runtime: Runtime, seconds: float, detached: bool) -> None:
-    """One screen: where it is, whose it is, how to use it, how to stop it."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """One screen: where it is, whose it is, how to use it, how to stop it. Without rich, whose import takes as long as a fork."""
     from fogbank.region.settings import default_data
 
     served = f"{', '.join(settings.regions)} only" if settings.regions else "any AWS region name is served"
-    data = "" if settings.data == default_data(os.environ) else f" --data {home_relative(settings.data)}"
-    rows = [
-        ("Endpoint", f"[bold]{runtime.endpoint}[/]"),
-        ("Account", runtime.account),
-        ("Region", f"{runtime.region} ({served})"),
-        ("Data", home_relative(settings.data)),
-    ]
+    data = "" if settings.data == default_data(os.environ) else f" --data {shlex.quote(str(settings.data))}"
+    rows = {
+        "Endpoint": click.style(runtime.endpoint, bold=True),
+        "Account": runtime.account,
+        "Region": f"{runtime.region} ({served})",
+        "Data": home_relative(settings.data),
+    }
     if detached:
-        rows.append(("Log", home_relative(settings.data / "logs" / "fogbank.log")))
+        rows["Log"] = home_relative(settings.data / "logs" / "fogbank.log")
     if runtime.ca:
-        rows.append(("CA", f"{home_relative(runtime.ca)} (AWS_CA_BUNDLE; `fogbank configure` sets it)"))
+        rows["CA"] = f"{home_relative(runtime.ca)} (AWS_CA_BUNDLE; `fogbank configure` sets it)"
     if settings.dev:
-        rows.append(("Dev key", "access key test, secret test, account 000000000000"))
-    rows.append(("", ""))
-    rows.append(("Use it", f"fogbank configure{data} && aws --profile fogbank s3 mb s3://my-bucket"))
-    rows.append(("Stop it", f"fogbank down{data}" if detached else "Ctrl-C"))
-    table = Table.grid(padding=(0, 2))
-    for name, text in rows:
-        table.add_row(f"[dim]{name}[/]", text)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold green]Fogbank is up[/] [dim]({seconds:.2f} s)[/]\n")
-    console.print(table)
-    console.print()
+        rows["Dev key"] = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test, for account 000000000000"
+    rows["Use it"] = f"fogbank configure{data} && aws --profile fogbank s3 mb s3://my-bucket"
+    rows["Stop it"] = f"fogbank down{data}" if detached else "Ctrl-C"
+    click.echo(f"{click.style('Fogbank is up', fg='green', bold=True)} ({seconds:.2f} s)\n")
+    for name, text in rows.items():
+        click.echo(f"  {click.style(f'{name:<8}', dim=True)}  {text}")
+    click.echo()

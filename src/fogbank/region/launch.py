@@ -236,7 +236,9 @@ def _wait_until_gone(data: DataDir, seconds: float) -> _Stopped:
         lock = take_lock(data)
         if lock is not None:
             os.close(lock)
-            break
+            # A process that is ending lets go of its files a moment before it is gone.
+            if not (asked and any(process.alive() for process in (asked.supervisor, *asked.children.values()))):
+                break
         if time.monotonic() > deadline:
             return _Stopped(processes.read_runtime(data), True)
         time.sleep(_POLL)

@@ -219,7 +219,7 @@ def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_CONFIG + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if required:
             raise RegionError(f"{path}: there is no such settings file (`fogbank config init` writes one)") from None
         return {}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 30.0
 _KILL_AFTER = 2.0  # beyond the workers' own grace
-_HOUSEKEEPING = 5.0
+_HOUSEKEEPING = 2.0
 _CERTIFICATE_CHECK = 3600.0
 
 
