@@ -10,8 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that tests.store.* can be imported, however pytest is started
 
-from fogbank.store.sqlite import SqliteStore
 from tests.store.memory import MemoryStore
+
+from fogbank.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from types import CoroutineType
 from typing import TYPE_CHECKING, TypeVar
 
 from fogbank.store.api import StoreError
@@ -101,7 +102,7 @@ class MemoryStore:
         tx = MemoryTx(self, writes=True)
         try:
             result = handler(tx)
-            if hasattr(result, "cr_frame"):
+            if isinstance(result, CoroutineType):
                 result.close()
                 raise TypeError("a handler is a plain function")
         finally:

@@ -221,8 +221,12 @@ def test_a_coroutine_function_is_no_handler(store: Store) -> None:
     async def handler(tx: Tx) -> None:
         tx.put(b"a", b"1")
 
+    async def main() -> None:
+        returned: Any = store.write(handler)
+        await returned
+
     with pytest.raises(TypeError):
-        write(store, handler)
+        asyncio.run(main())
 
 
 def test_a_closed_store_refuses(store: Store) -> None:

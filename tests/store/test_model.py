@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.store.memory import MemoryStore
 
 from fogbank.store.sqlite import SqliteStore
-from tests.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Comparison(RuleBasedStateMachine):
 
         async def main() -> list[Any]:
             writes = (self.real.write(handler(steps), bulk=bulk) for steps, bulk in batch)
-            return await asyncio.gather(*writes, return_exceptions=True)
+            return list(await asyncio.gather(*writes, return_exceptions=True))
 
         for (steps, _), real in zip(batch, self.runner.run(main()), strict=True):
             try:

@@ -85,7 +85,7 @@ def test_a_failure_is_tried_again_later_and_later(store: Store) -> None:
         carrier = Carrier()
         carrier.fails = 3
         await store.write(emit(b"1"))
-        waits = []
+        waits: list[int] = []
         while carrier.fails or not waits:
             await carrier.run(store)
             with store.snapshot() as tx:

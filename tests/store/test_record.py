@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Self
 
@@ -62,7 +63,7 @@ def test_a_newer_version_is_refused() -> None:
 
 
 def test_a_version_that_never_was_is_refused() -> None:
-    with pytest.raises(RecordUnreadable, match="version 3 is not known|newer"):
+    with pytest.raises(RecordUnreadable, match="version 3 is not known"):
         Bucket.decode(msgspec.msgpack.encode([3, "a", "b"]))
     with pytest.raises(RecordUnreadable, match="version 0 is not known"):
         BucketV1.decode(msgspec.msgpack.encode([0, "a"]))
@@ -77,10 +78,8 @@ def test_other_fields_under_the_same_version_are_refused(fields: list[object]) -
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda rest: Bucket.record_head + rest))
 def test_damaged_bytes_are_refused(data: bytes) -> None:
-    try:
+    with suppress(RecordUnreadable):
         Bucket.decode(data)
-    except RecordUnreadable:
-        pass
 
 
 def test_many_fields() -> None:
@@ -110,7 +109,7 @@ def test_many_fields() -> None:
 def test_records_are_frozen() -> None:
     bucket = BucketV1(name="a")
     with pytest.raises(AttributeError):
-        bucket.name = "b"  # type: ignore[misc]
+        bucket.name = "b"
     assert msgspec.structs.replace(bucket, name="b") == BucketV1(name="b")
 
 

@@ -6,17 +6,17 @@ import asyncio
 import os
 import shutil
 import struct
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.store.memory import MemoryStore
+from tests.store.saboteur import Mode, Saboteur, SaboteurDisk, SaboteurVFS
 
 from fogbank.store import blobs, outbox, upkeep, writer
 from fogbank.store.api import StoreError
 from fogbank.store.sqlite import SqliteStore
-from tests.store.memory import MemoryStore
-from tests.store.saboteur import Mode, Saboteur, SaboteurDisk, SaboteurVFS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,10 +235,8 @@ async def blob_work(store: SqliteStore, files: blobs.Blobs) -> dict[int, blobs.B
 
 @contextmanager
 def _errors_are_the_stores() -> Iterator[None]:
-    try:
+    with suppress(StoreError):
         yield
-    except StoreError:
-        pass
 
 
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.FULL, Mode.CUT])

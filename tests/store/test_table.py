@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+from tests.store.memory import MemoryStore
 
 from fogbank.store import keys
 from fogbank.store.record import Record
 from fogbank.store.table import Table
-from tests.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,9 +99,7 @@ def test_spans(starting: str | None, start: Any, after: Any, limit: int | None, 
     if reverse:
         expected.reverse()
     with store.snapshot() as tx:
-        scan = items.scan(
-            tx, "x", starting_with=starting, start=start, start_after=after, limit=limit, reverse=reverse
-        )
+        scan = items.scan(tx, "x", starting_with=starting, start=start, start_after=after, limit=limit, reverse=reverse)
         assert [parts for parts, _ in scan] == expected[:limit]
 
 

@@ -33,16 +33,16 @@ class Disk:
     def create(self, path: Path) -> int:
         """A new file, open for writing and locked until it is closed, so that a sweep knows that its writer lives."""
         with _translated():
-            try:
-                file = self._create(path)
-            except FileNotFoundError:
-                self.make_directory(path.parent)
-                file = self._create(path)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            return file
-
-    def _create(self, path: Path) -> int:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            while True:
+                try:
+                    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                except FileNotFoundError:
+                    self.make_directory(path.parent)
+                    continue
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file).st_nlink:
+                    return file
+                os.close(file)  # a sweep came between the two calls
 
     def allocate(self, file: int, size: int) -> None:
         """Reserve space for `size` bytes, so that a full disk is found before they are sent."""

@@ -118,7 +118,7 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
                 f"{cls.__name__}: "
                 + (f"version {found}, written by a newer release" if newer else "the stored bytes are damaged")
             )
-        if predecessor is None:
+        if predecessor is None or found > predecessor.record_version:
             raise RecordUnreadable(f"{cls.__name__}: version {found} is not known")
         upgrade = cast("Callable[[Record], Self]", cls.upgrade)  # type: ignore[attr-defined]  # _check saw that it is there
         return upgrade(predecessor.decode(data))

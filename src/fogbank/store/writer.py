@@ -162,6 +162,7 @@ class Writer:
         self._queue.append(_Waiting(handler, future, bulk))
         if self._task is None:
             self._task = self._loop.create_task(self._drain())
+            self._task.add_done_callback(self._see_end)
         return future
 
     def close(self) -> None:
@@ -192,6 +193,12 @@ class Writer:
             raise
         finally:
             self._task = None
+
+    def _see_end(self, task: asyncio.Task[None]) -> None:
+        """A task that is cancelled before its first step never comes to its `finally`."""
+        if self._task is task:
+            self._task = None
+            self._abandon(asyncio.CancelledError())
 
     async def _one_batch(self) -> None:
         """Lock, run handlers, commit, answer, and perhaps checkpoint."""
