@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, ServiceModel
 from botocore.serialize import create_serializer
 
 from fogbank.wire.http import HttpRequest
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NUMBERS = {"integer": 1, "long": 1, "float": 1.5, "double": 1.5, "boolean": True}
 
 
-def sample(shape: Shape, label: str = "x") -> Any:
+def sample(shape: Any, label: str = "x") -> Any:
     """The least value of a shape; strings are made of `label`."""
     if shape.type_name == "structure":
         return {name: sample(shape.members[name]) for name in shape.required_members}
@@ -33,7 +33,7 @@ def sample(shape: Shape, label: str = "x") -> Any:
     return NUMBERS.get(shape.type_name) or sample_text(shape, label)
 
 
-def sample_text(shape: Shape, label: str) -> str:
+def sample_text(shape: Any, label: str) -> str:
     enum = shape.metadata.get("enum")
     return str(enum[0]) if enum else label
 
