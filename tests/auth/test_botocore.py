@@ -159,6 +159,23 @@ def test_a_session_token_is_claimed_and_signed() -> None:
     accepted(request)
 
 
+def test_a_presigned_url_may_sign_its_token_as_a_header() -> None:
+    request = Sent(headers={"x-amz-security-token": "FwoG"}).presign()
+    found = claim(request)
+    assert found is not None
+    assert found.session_token == "FwoG"
+    accepted(request)
+
+
+def test_s3express_has_a_session_token_of_its_own() -> None:
+    header = Sent("s3express", headers={"x-amz-s3session-token": "FwoG"}).sign()
+    query = Sent("s3express", url="https://b.s3express.amazonaws.com/a?X-Amz-S3session-Token=FwoG").presign()
+    for request in (header, query):
+        found = claim(request)
+        assert found is not None
+        assert found.session_token == "FwoG"
+
+
 def test_a_presigned_url_of_another_service() -> None:
     url = "https://polly.us-east-1.amazonaws.com/v1/speech?Text=a%20b"
     accepted(Sent("polly", url=url).presign(60))

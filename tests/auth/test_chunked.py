@@ -272,6 +272,26 @@ def test_a_decoder_that_failed_stays_failed() -> None:
             again()
 
 
+def test_good_bytes_after_an_error_do_not_heal_it() -> None:
+    found = ChunkDecoder(UNSIGNED_TRAILER, 1)
+    with pytest.raises(AwsError, match="IncompleteBody"):
+        found.feed(b"zz\r\n")
+    with pytest.raises(AwsError, match="IncompleteBody"):
+        decode(found, [unsigned_body(b"x", trailers=[])])
+
+
+def test_a_chunk_that_is_too_long_is_refused_before_it_comes() -> None:
+    with pytest.raises(AwsError, match="IncompleteBody"):
+        ChunkDecoder(UNSIGNED_TRAILER, 100).feed(b"65\r\n")
+
+
+def test_nothing_may_follow_the_trailer_signature() -> None:
+    body, decoder = signed(SIGNED_TRAILER, b"x")
+    head, _, rest = body.partition(f"{CRC}\r\n".encode())
+    with pytest.raises(AwsError, match="MalformedTrailerError"):
+        decode(decoder(), [head, rest[:-2], f"{CRC}\r\n\r\n".encode()])
+
+
 def test_what_the_head_announces() -> None:
     length = {"x-amz-decoded-content-length": "5"}
     cases = {

@@ -291,7 +291,8 @@ def test_no_credentials_are_anonymous(query: str) -> None:
 
 
 def test_an_escaped_parameter_name_still_counts() -> None:
-    found = claim(queried(presigned(), "X-Amz-Algorithm", "X%2DAmz%2DAlgorithm"))
+    request = presigned()
+    found = claim(changed(request, query=request.query.replace("X-Amz-", "X%2DAmz%2D")))
     assert found is not None
     assert found.kind == "query"
 
