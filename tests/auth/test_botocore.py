@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigv4_client import KEY, NOW, SECRET, Sent, changed
 
-from fogbank.auth import PayloadMode, claim, verify
+from fogbank.auth import PayloadMode, claim, hoisted_headers, verify
 from fogbank.auth.canonical import canonical_path, reserved_path
 from fogbank.wire.errors import AwsError
 
@@ -133,6 +133,7 @@ def test_reserved_characters_may_come_unescaped(path: str) -> None:
     request = Sent("lambda", url=f"https://lambda.us-east-1.amazonaws.com{path}").sign()
     accepted(request)
     accepted(request, raw_path=path)
+    accepted(request, raw_path="/" + quote(path[1:]))
     assert refused(changed(request, path=request.path.replace(":", "%3A").replace("@", "%40") + "x")) == JSON_MISMATCH
 
 
@@ -174,6 +175,18 @@ def test_s3express_has_a_session_token_of_its_own() -> None:
         found = claim(request)
         assert found is not None
         assert found.session_token == "FwoG"
+
+
+def test_headers_that_a_presigned_url_carries() -> None:
+    # As the SDKs for JavaScript and Go presign an upload.
+    arguments = "x-amz-acl=private&X-Amz-Meta-Owner=a%20b&x-amz-sdk-checksum-algorithm=CRC32&x-id=PutObject"
+    url = f"https://bucket.s3.us-east-1.amazonaws.com/a?{arguments}&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"
+    request = Sent(method="PUT", url=url, token="FwoG").presign()
+    accepted(request)
+    carried = {"x-amz-acl": "private", "x-amz-meta-owner": "a b", "x-amz-sdk-checksum-algorithm": "CRC32"}
+    assert hoisted_headers(request) == carried
+    del carried["x-amz-acl"]
+    assert hoisted_headers(changed(request, headers={"x-amz-acl": "public-read"})) == carried
 
 
 def test_a_presigned_url_of_another_service() -> None:

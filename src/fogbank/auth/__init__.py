@@ -1,7 +1,7 @@
 """AWS Signature Version 4, the server's side: pure functions over a request's head and an aws-chunked body."""
 
 from fogbank.auth.chunked import ChunkDecoder, chunk_decoder
-from fogbank.auth.claims import Claim, claim
+from fogbank.auth.claims import Claim, claim, hoisted_headers
 from fogbank.auth.dialect import (
     Dialect,
     dialect_of,
@@ -28,6 +28,7 @@ __all__ = [
     "decoded_length",
     "dialect_of",
     "expired_token",
+    "hoisted_headers",
     "invalid_token",
     "missing_credentials",
     "parse_post_policy",

@@ -31,6 +31,14 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _KEY = re.compile(r"[!-~]{1,128}").fullmatch
 _PARAMETERS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_REQUIRED = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
+# Arguments that are about the signature, not about the operation.
+_OF_SIGNATURE = frozenset(
+    "x-amz-" + name
+    for name in (
+        "algorithm", "content-sha256", "credential", "date", "expires", "s3session-token", "security-token", "signature",
+        "signedheaders",
+    )
+)  # fmt: skip
 _UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 _EXPECTED_CREDENTIAL = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
 
@@ -283,6 +291,20 @@ def _from_query(request: HttpRequest, service: str | None, protocol: str) -> Cla
         "query", access_key_id, date, region, scope_service, terminator, names, argument("X-Amz-Signature"), timestamp, at,
         _expires(dialect, argument("X-Amz-Expires")), token, _query_payload(request, scope_service, argument),
     )  # fmt: skip
+
+
+def hoisted_headers(request: HttpRequest) -> dict[str, str]:
+    """The headers that a presigned URL of S3 carries as arguments, by lower-case name: x-amz-acl, x-amz-meta-*, checksums, ….
+
+    SDKs other than botocore move every x-amz-* header into the query when they presign, and S3 reads them as if they were
+    headers. They are signed as arguments are. A header that the request itself has is not among them.
+    """
+    found = {}
+    for name, values in request.args.items():
+        lower = name.lower()
+        if lower.startswith("x-amz-") and lower not in _OF_SIGNATURE and lower not in request.headers:
+            found[lower] = values[0]
+    return found
 
 
 def _argument_reader(request: HttpRequest, dialect: Dialect) -> Callable[[str], str]:

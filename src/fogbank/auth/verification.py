@@ -75,7 +75,7 @@ def verify(
     text = string_to_sign(claim.timestamp, claim.scope, to_bytes(canonical))
     key = signing_key(secret, claim.date, claim.region, claim.service)
     if not same(sign(key, text), claim.signature):
-        path = None if dialect.s3 or raw_path is not None else reserved_path(request.path)
+        path = None if dialect.s3 else reserved_path(request.path)
         if path is None or not _signs(key, claim, _canonical(claim, request, path, payload_hash)):
             raise _mismatch(claim, dialect, canonical, text)
     if body_hash is not None and dialect.s3 and mode is PayloadMode.EXACT:
