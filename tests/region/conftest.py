@@ -33,6 +33,7 @@ class FakeRegion:
         self.runtime: Runtime
         self.process = subprocess.Popen(
             [sys.executable, str(_SCRIPT), json.dumps({"data": str(data), "port": 0, "workers": 2} | options)],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

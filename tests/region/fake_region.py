@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import uvloop
 
-from fogbank.region import launch, settings
+from fogbank.region import launch, listener, settings, supervisor
 from fogbank.region.errors import RegionError
 from fogbank.region.listener import Listener, serve
 
@@ -45,17 +45,17 @@ async def app(scope: Any, protocol: Any) -> None:
     protocol.response_str(200, [("content-type", "application/json")], json.dumps(facts))
 
 
-async def _serve(listener: Listener, stubborn: bool) -> None:
+async def _serve(shared: Listener, stubborn: bool) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, (lambda: None) if stubborn else stop.set)
-    await serve(app, listener, ready=listener.ready, stop=stop)
+    await serve(app, shared, ready=shared.ready, stop=stop)
 
 
 def worker(mode: str) -> Callable[[settings.Settings, Listener], None]:
-    def run(_: settings.Settings, listener: Listener) -> None:
+    def run(_: settings.Settings, shared: Listener) -> None:
         if mode == "crash":
             raise RuntimeError("no such luck")
-        uvloop.run(_serve(listener, mode == "stubborn"))
+        uvloop.run(_serve(shared, mode == "stubborn"))
 
     return run
 
@@ -68,6 +68,8 @@ def control(_: settings.Settings) -> None:
 
 def main() -> None:
     options: dict[str, Any] = json.loads(sys.argv[1])
+    if options.pop("impatient", False):
+        supervisor._SILENCE, supervisor._HOUSEKEEPING, listener._BEAT = 0.6, 0.2, 0.1
     mode, detach = options.pop("mode", "app"), options.pop("detach", False)
     options["data"] = Path(options["data"])
 

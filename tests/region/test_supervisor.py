@@ -176,3 +176,40 @@ def test_the_log_is_rotated_and_all_processes_follow(start: Callable[..., Any], 
     with pytest.raises(json.JSONDecodeError):
         tools.get(runtime.port, "/boom")
     tools.until(lambda: region.data.log.exists() and "ValueError: boom" in region.data.log.read_text())
+
+
+def test_a_worker_that_hangs_is_replaced(start: Callable[..., Any], tools: Any) -> None:
+    region = start(impatient=True)
+    before = region.up.children
+    tools.kill(before["worker-2"].pid, signal.SIGSTOP)
+    tools.until(lambda: region.now().children.get("worker-2") not in (None, before["worker-2"]))
+    now = region.now()
+    assert now.children["worker-1"] == before["worker-1"]
+    assert now.restarts == 1
+
+
+def test_a_stopped_and_continued_region_is_left_alone(start: Callable[..., Any], tools: Any) -> None:
+    """Ctrl-Z and fg: nobody was silent, everybody slept."""
+    region = start(impatient=True)
+    runtime = region.up
+    everyone = [runtime.supervisor, *runtime.children.values()]
+    for process in everyone:
+        tools.kill(process.pid, signal.SIGSTOP)
+    time.sleep(1.0)
+    for process in everyone:
+        tools.kill(process.pid, signal.SIGCONT)
+    time.sleep(0.5)
+    assert region.now() == runtime
+
+
+def test_a_full_disk_does_not_end_the_region(start: Callable[..., Any], tools: Any) -> None:
+    region = start()
+    runtime = region.up
+    region.data.run.chmod(0o500)
+    region.data.run.rename(region.data.run.with_name("moved"))  # root may write anywhere: so there is no such place
+    tools.kill(runtime.children["worker-1"].pid)
+    while "cannot write the runtime file" not in region.process.stderr.readline():
+        pass
+    assert tools.get(runtime.port)["http"] == "1.1"
+    region.data.run.with_name("moved").rename(region.data.run)
+    region.data.run.chmod(0o700)

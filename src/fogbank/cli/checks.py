@@ -76,6 +76,7 @@ def run_all(data: Path) -> list[Check]:
     """Every check, for a region that would be kept in `data`."""
     return [
         _python(),
+        _kernel(),
         _package("apsw", "the state, in SQLite"),
         _package("granian", "the HTTP server"),
         _package("uvloop", "the event loop"),
@@ -93,6 +94,15 @@ def _python() -> Check:
     return Check(
         "Python", NOW, "to run at all", ok, platform.python_version(), "" if ok else "install Python 3.11 or later"
     )
+
+
+def _kernel() -> Check:
+    name, purpose = "Linux", "pidfds, to watch the region's processes"
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (OSError, AttributeError):
+        return Check(name, NOW, purpose, False, platform.platform(terse=True), "use Linux 5.3 or later")
+    return Check(name, NOW, purpose, True, platform.release())
 
 
 def _package(name: str, purpose: str) -> Check:

@@ -7,7 +7,7 @@ import ctypes
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from fogbank.region.processes import ProcessId, die_with, identify
 
@@ -20,6 +20,7 @@ BURST = 10  # restarts at once, before waiting begins
 CALM_SECONDS = 60.0  # a child that has lived this long starts with a clean slate
 LONGEST_WAIT = 30.0
 _PR_SET_NAME = 15
+_FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 class Restarts:
@@ -46,7 +47,8 @@ class Restarts:
 class Child:
     """A process that the supervisor keeps running.
 
-    `run(announce)` is its whole life; it calls `announce` when it serves. `must_announce` is False for what is ready by existing.
+    `run(announce)` is its whole life; it calls `announce` when it serves, and then every few seconds as a sign of life.
+    `must_announce` is False for what is ready by existing.
     """
 
     def __init__(self, name: str, run: Callable[[Callable[[], None]], None], *, must_announce: bool = True) -> None:
@@ -59,6 +61,7 @@ class Child:
         self.ready = False
         self.due: float | None = None  # when to start it again
         self.started = 0.0
+        self.heard_at = 0.0
         self.replacing = False  # it ends because it was told to: no crash
         self.identity: ProcessId | None = None
         self._run = run
@@ -72,20 +75,33 @@ class Child:
         """Fork it. `prepare` runs first in the child: it lets go of what is the supervisor's, and opens the child's log."""
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         supervisor = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._live(supervisor, write, prepare)
-        os.close(write)
-        self.pidfd = os.pidfd_open(self.pid)
-        self.identity = identify_child(self.pid)
-        self.ready_pipe, self.ready, self.due, self.started = read, not self.must_announce, None, now
-        self.replacing = False
+        try:
+            # A signal that came between the fork and the child's reset would be the supervisor's handler's, and so lost.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    self._live(supervisor, write, prepare, mask)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            self.pidfd = _watch(pid)
+        except OSError:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        self.pid, self.ready_pipe, self.ready = pid, read, not self.must_announce
+        self.identity = identify_child(pid)
+        self.due, self.started, self.heard_at, self.replacing = None, now, now, False
 
-    def _live(self, supervisor: int, write: int, prepare: Callable[[], Log]) -> None:
+    def _live(
+        self, supervisor: int, write: int, prepare: Callable[[], Log], mask: set[int | signal.Signals]
+    ) -> NoReturn:
         """The child's life. It never returns into the supervisor's stack."""
         code = 1
         try:
             _reset_signals()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             log = prepare()
             _set_name(f"fogbank {self.name}")
             if die_with(supervisor):
@@ -104,21 +120,26 @@ class Child:
         try:
             self._run(announce)
         except SystemExit as request:
-            return request.code if isinstance(request.code, int) else 1
+            return request.code if isinstance(request.code, int) else int(request.code is not None)
         except BaseException as error:
             log.error("process failed", exception=error)
             return 1
         return 0
 
-    def heard(self) -> bool:
-        """Read the ready pipe; whether the child has just said that it serves."""
+    def listen(self, now: float) -> bool:
+        """Read the ready pipe: the child serves, or still does. False at its end."""
         try:
-            said = os.read(self.ready_pipe, 16)
+            said = os.read(self.ready_pipe, 64)
         except BlockingIOError:
-            return False
+            return True
         if said:
-            self.ready = True
+            self.ready = not self.replacing
+            self.heard_at = now
         return bool(said)
+
+    def silent(self, now: float) -> float:
+        """Seconds since it last said that it serves; 0 for what need not."""
+        return now - self.heard_at if self.running and self.must_announce else 0.0
 
     def signal(self, number: int) -> None:
         """Send a signal, if it runs. By its pidfd, so that no other process can be hit."""
@@ -142,6 +163,16 @@ class Child:
             if descriptor >= 0:
                 os.close(descriptor)
         self.pidfd = self.ready_pipe = -1
+
+
+def _watch(pid: int) -> int:
+    """A descriptor for the child's end. If there can be none, there must be no child."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def identify_child(pid: int) -> ProcessId | None:

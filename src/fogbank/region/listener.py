@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 1024
 _ORPHAN_GRACE = 0.3
+_BEAT = 5.0  # seconds between signs of life
 
 
 class Tls(NamedTuple):
@@ -53,7 +54,7 @@ class Listener:
         return int(self.socket.getsockname()[1])
 
     def ready(self) -> None:
-        """Tell the supervisor that this worker answers."""
+        """Tell the supervisor that this worker answers; `serve` repeats it, as a sign of life."""
         self._announce()
 
     def grace_now(self) -> float:
@@ -105,8 +106,10 @@ async def serve(
     server = http_server.build(app, listener, ready, tls or listener.tls)
     task = asyncio.get_running_loop().create_task(server.serve())
     stopping = asyncio.ensure_future(stop.wait())
+    beating = asyncio.ensure_future(_beat(listener))
     await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    beating.cancel()
     if not task.done():
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait((task,), timeout=listener.grace_now())
@@ -118,3 +121,10 @@ async def serve(
     task.result()
     if not stop.is_set():
         raise RuntimeError("the HTTP server ended by itself")
+
+
+async def _beat(listener: Listener) -> None:
+    """From the event loop itself: a worker that is blocked falls silent, and the supervisor replaces it."""
+    while True:
+        await asyncio.sleep(_BEAT)
+        listener.ready()

@@ -38,6 +38,8 @@ _START_SECONDS = 30.0
 _KILL_AFTER = 2.0  # beyond the workers' own grace
 _HOUSEKEEPING = 2.0
 _CERTIFICATE_CHECK = 3600.0
+_SILENCE = 30.0  # a worker whose event loop has not turned for so long serves nobody
+_RETRY = 1.0
 
 
 class Supervisor:
@@ -64,6 +66,7 @@ class Supervisor:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._socket: socket.socket | None = None
         self._signals: list[int] = []
+        self._in_terminal = any(map(os.isatty, range(3)))  # whose hangup means: end
         self._replace: list[Child] = []
         self._ready = False
         self._started = time.time()
@@ -106,9 +109,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # keeps the collector from writing to, and so copying, the pages that the children share
         try:
-            for child in self._children:
-                self._start(child)
-            self._save()
+            self._start_all()
             if self._await_ready():
                 announce(self._save())
                 self._log.info("ready", endpoint=self.endpoint, seconds=round(time.time() - self._started, 3))
@@ -121,6 +122,14 @@ class Supervisor:
                 signal.signal(number, handler)
             self._socket.close()
             self._data.runtime.unlink(missing_ok=True)
+
+    def _start_all(self) -> None:
+        try:
+            for child in self._children:
+                self._start(child)
+            self._save()
+        except OSError as error:
+            raise RegionError(f"cannot start the region's processes: {error.strerror}") from None
 
     @property
     def endpoint(self) -> str:
@@ -182,7 +191,7 @@ class Supervisor:
                 self._ended(child, how)
 
     def _told_to_stop(self) -> bool:
-        if signal.SIGHUP in self._signals:
+        if signal.SIGHUP in self._signals and not self._in_terminal:
             self._signals = [number for number in self._signals if number != signal.SIGHUP]
             self._log.info("replacing the workers, one after the other", reason="SIGHUP")
             self._replace_workers()
@@ -202,8 +211,8 @@ class Supervisor:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
             elif key.fd == child.ready_pipe:
-                child.heard()
-                self._selector.unregister(key.fd)
+                if not child.listen(self._clock()):
+                    self._selector.unregister(key.fd)
             elif key.fd == child.pidfd:
                 for descriptor in (child.pidfd, child.ready_pipe):
                     with contextlib.suppress(KeyError):
@@ -227,9 +236,16 @@ class Supervisor:
         now = self._clock()
         due = [child for child in self._children if child.due is not None and child.due <= now]
         for child in due:
-            self._start(child)
+            try:
+                self._start(child)
+            except OSError as error:  # no memory or descriptors now: those that run go on
+                child.due = now + _RETRY
+                self._log.error("cannot start a process", child=child.name, error=error.strerror)
         if due:
-            self._save()
+            try:
+                self._save()
+            except OSError as error:  # a full disk must not end what runs
+                self._log.error("cannot write the runtime file", error=error.strerror)
 
     def _replace_workers(self) -> None:
         self._replace = [child for child in self._children if child.must_announce]
@@ -244,6 +260,7 @@ class Supervisor:
     def _keep_house(self) -> None:
         now = self._clock()
         if now - self._tidied >= _HOUSEKEEPING:
+            self._end_silent(now, slept=now - self._tidied > 3 * _HOUSEKEEPING)
             self._tidied = now
             if self._log_path:
                 log.rotate(self._log_path, self._settings.log_size)
@@ -251,12 +268,28 @@ class Supervisor:
             self._checked = now
             self._renew()
 
+    def _end_silent(self, now: float, *, slept: bool) -> None:
+        """Kill workers that give no sign of life, so that they are started anew. `slept`: this process was stopped itself."""
+        for child in self._children:
+            if slept:
+                child.heard_at = now
+            elif child.silent(now) > _SILENCE:
+                self._log.error(
+                    "no sign of life; killing the process", child=child.name, seconds=round(child.silent(now), 1)
+                )
+                child.signal(signal.SIGKILL)
+
     def _renew(self) -> None:
         assert self._certificates is not None
         assert self._tls is not None
-        before = self._tls.certificate.read_bytes()
-        self._tls = self._certificates()
-        if self._tls.certificate.read_bytes() != before:
+        try:
+            before = self._tls.certificate.read_bytes()
+            self._tls = self._certificates()
+            renewed = self._tls.certificate.read_bytes() != before
+        except (OSError, RegionError) as error:
+            self._log.error("cannot renew the certificate", error=str(error))
+            return
+        if renewed:
             self._log.info("replacing the workers, one after the other", reason="the certificate was renewed")
             self._replace_workers()
 

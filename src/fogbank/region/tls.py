@@ -60,9 +60,12 @@ def files(directory: Path) -> Files:
 
 
 def host_names() -> list[str]:
-    """The names that this machine gives itself."""
-    names = {socket.gethostname(), socket.getfqdn()} - {"", "localhost", "localhost.localdomain"}
-    return sorted(name.lower() for name in names if name.isascii())
+    """The names of this machine on its own network. Nobody is asked: a resolver may take seconds to say that it knows none."""
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return (
+        sorted({name, short, f"{short}.local"} - {"localhost", "localhost.local"}) if short and name.isascii() else []
+    )
 
 
 def ensure(directory: Path, names: Iterable[str] = (), *, now: datetime | None = None) -> Files:
