@@ -99,8 +99,9 @@ def test_a_blob_fills_the_disk(small_disk: Path, expected: int | None) -> None:
     def write_nine_mebibytes() -> None:
         nonlocal written
         with files.create(expected) as writer:
-            for written in range(9):
+            for _ in range(9):
                 writer.write(b"x" * (1 << 20))
+                written += 1
 
     with pytest.raises(StoreFull):
         write_nine_mebibytes()
