@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections import namedtuple
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from fogbank.cli import checks
 from fogbank.region.data import DataDir, RootCredentials, root_credentials
+from fogbank.region.listener import bind
+from fogbank.region.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,9 +176,12 @@ def test_checks_never_fail_themselves(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(broken))
     monkeypatch.setattr(checks, "_EXTRA_PATH", "")
     monkeypatch.setattr("fogbank.cli.checks.os.fdatasync", _fail)
-    found = {check.name: check for check in checks.run_all(tmp_path / "not" / "yet")}
+    with bind("127.0.0.1", 0) as sock:
+        port = sock.getsockname()[1]
+        found = {check.name: check for check in checks.run_all(Settings(data=tmp_path / "not" / "yet", port=port))}
     assert found["aws CLI"].found == str(broken / "aws")
     assert found["bubblewrap"].fix == "sudo apt-get install bubblewrap"
+    assert f"(pid {os.getpid()})" in found[f"port {port}"].found
     assert not found["disk sync"].ok
     assert "No space" in found["disk sync"].found
 

@@ -116,6 +116,7 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
         ),
         ({"FOGBANK_PORT": "x"}, "FOGBANK_PORT: must be a whole number, not 'x'"),
         ({"FOGBANK_DEV": "maybe"}, "FOGBANK_DEV: must be true or false"),
+        ({"FOGBANK_PORT": "tcp://10.0.0.1:4566"}, "enableServiceLinks"),
         ({"FOGBANK_port": "1"}, "did you mean FOGBANK_PORT"),
     ],
 )

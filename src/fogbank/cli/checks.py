@@ -15,7 +15,15 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from fogbank.region.data import DataDir
+from fogbank.region.errors import RegionError
+from fogbank.region.listener import bind
+from fogbank.region.processes import running
+
+if TYPE_CHECKING:
+    from fogbank.region.settings import Settings
 
 NOW = "now"  # without it the region does not run
 CLIENT = "client"  # nice to have beside it
@@ -72,8 +80,9 @@ _TOOLS = (
 _EXTRA_PATH = "/usr/sbin:/sbin:/usr/local/sbin:/usr/libexec"
 
 
-def run_all(data: Path) -> list[Check]:
-    """Every check, for a region that would be kept in `data`."""
+def run_all(settings: Settings) -> list[Check]:
+    """Every check, for a region that would run with these settings."""
+    data = settings.data
     return [
         _python(),
         _kernel(),
@@ -84,6 +93,7 @@ def run_all(data: Path) -> list[Check]:
         _free_space(data),
         _sync_speed(data),
         _open_files(),
+        _port(settings),
         *_tools(),
         _kvm(),
     ]
@@ -198,6 +208,18 @@ def _open_files() -> Check:
     ok = hard == resource.RLIM_INFINITY or hard >= 1024
     found = "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
     return Check("open files", NOW, "connections and objects being served", ok, found, "" if ok else "ulimit -Hn 4096")
+
+
+def _port(settings: Settings) -> Check:
+    name, purpose = f"port {settings.port}", "where clients expect the region"
+    if running(DataDir(settings.data)):
+        return Check(name, NOW, purpose, True, "this region is running")
+    try:
+        bind(settings.host, settings.port).close()
+    except RegionError as error:
+        problem, _, _ = str(error).partition("\n")
+        return Check(name, NOW, purpose, False, problem, "stop that, or choose another port with --port")
+    return Check(name, NOW, purpose, True, "free")
 
 
 def _tools() -> list[Check]:

@@ -26,7 +26,7 @@ def doctor(context: click.Context, data: Path | None, config: Path | None, as_js
     """
     from fogbank.cli import checks
 
-    found = checks.run_all(settings_of(data, config).data)
+    found = checks.run_all(settings_of(data, config))
     usable = all(check.ok for check in found if check.need == checks.NOW)
     if as_json:
         print_json({"ok": usable, "checks": [check._asdict() for check in found]})

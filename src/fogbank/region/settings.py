@@ -251,6 +251,11 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
             key = name.removeprefix(_PREFIX).lower()
             if key not in _BY_KEY or name != name.upper():
                 raise RegionError(_unknown(f"environment variable {name}", key, lambda near: _PREFIX + near.upper()))
+            if text.startswith("tcp://"):
+                raise RegionError(
+                    f"environment variable {name}: {_shown(text)} is what Kubernetes sets for a service named fogbank: "
+                    "set enableServiceLinks: false in the pod's specification."
+                )
             values[key] = _checked(
                 key, _parsed(key, text, f"environment variable {name}"), f"environment variable {name}"
             )
