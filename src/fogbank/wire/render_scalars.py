@@ -24,26 +24,24 @@ def utc(value: datetime) -> datetime:
     return value if zone is UTC else value.astimezone(UTC)
 
 
-# datetime.isoformat takes three times as long for an aware time as looking the parts up here.
+# datetime.isoformat takes three times as long for an aware time as looking the parts up here, in one function.
 _TWO = tuple(f"{number:02d}" for number in range(60))
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
 def iso8601_milliseconds(value: datetime) -> str:
     """`2009-10-12T17:50:30.000Z`, as S3 and EC2 write times in XML."""
-    return f"{_to_the_second(utc(value))}{_MILLISECONDS[value.microsecond // 1000]}"
+    time = value if value.tzinfo is UTC else utc(value)
+    return (
+        f"{time.year:04d}-{_TWO[time.month]}-{_TWO[time.day]}T{_TWO[time.hour]}:{_TWO[time.minute]}:{_TWO[time.second]}"
+        f"{_MILLISECONDS[time.microsecond // 1000]}"
+    )
 
 
 def iso8601(value: datetime) -> str:
     """`2009-10-12T17:50:30Z`, with milliseconds only where there are some, as the query services write times."""
-    if value.microsecond >= 1000:
-        return iso8601_milliseconds(value)
-    return f"{_to_the_second(utc(value))}Z"
-
-
-def _to_the_second(time: datetime) -> str:
-    date = f"{time.year:04d}-{_TWO[time.month]}-{_TWO[time.day]}"
-    return f"{date}T{_TWO[time.hour]}:{_TWO[time.minute]}:{_TWO[time.second]}"
+    text = iso8601_milliseconds(value)
+    return text if value.microsecond >= 1000 else f"{text[:-5]}Z"
 
 
 def rfc7231(value: datetime) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fogbank.wire.render_base import MemberTable, check_union
-from fogbank.wire.render_scalars import STRINGS, string, text_function
+from fogbank.wire.render_scalars import INTEGERS, STRINGS, integer, string, text_function
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +78,8 @@ class XmlWriter:
         start, end = f"<{tag}{attribute}>", f"</{tag}>"
         if shape.type in STRINGS:
             return _string_element(start, end)
+        if shape.type in INTEGERS:
+            return _integer_element(start, end)
         if shape.type == "structure" and any("xmlAttribute" in member.traits for member in shape.members.values()):
             return self._attributed_element(shape, start[:-1], end)
         content = self.content(shape)
@@ -160,6 +162,13 @@ def _string_element(start: str, end: str) -> Write:
         if _special(value) is not None:
             value = _escape(value)
         return f"{start}{value}{end}"
+
+    return write
+
+
+def _integer_element(start: str, end: str) -> Write:
+    def write(value: int) -> str:
+        return f"{start}{value if type(value) is int else integer(value)}{end}"
 
     return write
 
