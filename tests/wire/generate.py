@@ -7,6 +7,7 @@ control characters, which not every wire can carry. What travels in a header, a 
 from __future__ import annotations
 
 import string
+import struct
 from datetime import UTC, datetime, timedelta
 from random import Random
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -72,7 +73,7 @@ class Generator:
 
     def _length(self, shape: Shape, usual: int, depth: int) -> int:
         low = max(shape.traits.get("min") or 0, 0)
-        high = min(shape.traits.get("max") or 10**9, low + usual)
+        high = min(shape.traits.get("max", 10**9), low + usual)
         if self.budget <= 0 or depth > self.max_depth:
             return low
         return self.random.randint(low, max(high, low))
@@ -81,20 +82,21 @@ class Generator:
         return [self.value(shape.member, depth + 1) for _ in range(self._length(shape, 2, depth))]
 
     def _map(self, shape: Shape, depth: int) -> dict[str, Any]:
+        wanted = self._length(shape, 2, depth)
         keys: list[str] = []
-        for _ in range(self._length(shape, 2, depth) * 3):
+        for _ in range(wanted * 3):
             key = self.value(shape.key, depth + 1)
-            if key not in keys and len(keys) < max(shape.traits.get("min") or 0, 2):
+            if key not in keys and len(keys) < wanted:
                 keys.append(key)
         return {key: self.value(shape.value, depth + 1) for key in keys}
 
     def _string(self, shape: Shape, depth: int) -> Any:
         traits = shape.traits
-        if traits.get("jsonvalue"):
+        if traits.get("jsonvalue") and traits.get("location") == "header":
             return self.random.choice(_JSON_VALUES)
         if traits.get("enum"):
             return self.random.choice(traits["enum"])
-        low, high = traits.get("min") or 0, traits.get("max") or 10**9
+        low, high = traits.get("min") or 0, traits.get("max", 10**9)
         location = traits.get("location")
         alphabet = _HEADER if location in ("header", "headers") else _AWKWARD
         if traits.get("hostLabel"):
@@ -150,11 +152,14 @@ class Generator:
 
     _long = _integer
 
-    def _float(self, shape: Shape, depth: int) -> float:
+    def _double(self, shape: Shape, depth: int) -> float:
         low, high = self._number(shape)
         return self.random.choice((float(low), float(high), self.random.uniform(low, high)))
 
-    _double = _float
+    def _float(self, shape: Shape, depth: int) -> float:
+        low, high = self._number(shape)
+        value = _single(self._double(shape, depth))
+        return value if low <= value <= high else _single((low + high) / 2)
 
     def _boolean(self, shape: Shape, depth: int) -> bool:
         return self.random.random() < 0.5
@@ -165,6 +170,12 @@ class Generator:
     def _timestamp(self, shape: Shape, depth: int) -> datetime:
         # Whole seconds: the precision of every format.
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=self.random.randrange(0, 4 * 10**9))
+
+
+def _single(value: float) -> float:
+    """What single precision can hold, as CBOR sends it."""
+    rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+    return rounded
 
 
 def _fits(text: str, alphabet: str) -> bool:

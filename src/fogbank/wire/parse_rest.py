@@ -112,7 +112,7 @@ def _compile_bindings(
         *([_bind_labels(labels)] if labels else ()),
         *([_bind_headers(headers, prefixes)] if headers or prefixes else ()),
         *([_bind_arguments(arguments, headers, prefixes)] if arguments or headers else ()),
-        *([_bind_argument_map(*argument_map, static | SIGNATURE_ARGUMENTS)] if argument_map else ()),
+        *([_bind_argument_map(*argument_map, static | SIGNATURE_ARGUMENTS | arguments.keys())] if argument_map else ()),
     ]
 
 
@@ -232,7 +232,6 @@ def check_encoding(query: str) -> None:
 
 
 def _bind_argument_map(member: str, is_list: bool, skipped: frozenset[str]) -> Binder:
-    # Smithy's servers give the map all arguments, also those that other members are bound to.
     def bind(request: HttpRequest, labels: Mapping[str, str], out: dict[str, Any]) -> None:
         check_encoding(request.query)
         found = {name: values if is_list else values[0] for name, values in request.args.items() if name not in skipped}

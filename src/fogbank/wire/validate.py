@@ -18,6 +18,7 @@ import msgspec
 from fogbank.wire.errors import AwsError
 from fogbank.wire.model import OVERLAY
 from fogbank.wire.patterns import compile_pattern
+from fogbank.wire.xml import malformed
 
 if TYPE_CHECKING:
     from fogbank.wire.model import Shape
@@ -31,16 +32,20 @@ Check = Callable[[Any, Path, "list[Failure]"], None]
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """How a service refuses: in which style, with which code, which enums it does not check, and codes for single enums."""
+    """How a service refuses.
+
+    `style` of the error and its usual `code`; `open_enums`: shapes whose enums it does not check; `codes`: shapes whose values
+    have a code and a message of their own.
+    """
 
     style: str
     code: str
     open_enums: tuple[str, ...] = ()
-    enum_codes: dict[str, tuple[str, str]] = {}
+    codes: dict[str, tuple[str, str]] = {}
 
 
 class Failure(NamedTuple):
-    """A constraint that a value does not satisfy. `kind` is required, enum or other."""
+    """A constraint that a value does not satisfy. `kind` is required, enum, range or other."""
 
     kind: str
     path: Path
@@ -269,7 +274,7 @@ def _compile_range(shape: Shape, policy: Policy) -> Check | None:
             constraint = f"Member must have value less than or equal to {high}"
         else:
             return
-        _fail(failures, Failure("other", path, value, shape, constraint))
+        _fail(failures, Failure("range", path, value, shape, constraint))
 
     return check
 
@@ -377,34 +382,56 @@ def _refuse_coral(policy: Policy, shape: Shape, failures: list[Failure]) -> AwsE
 
 def _refuse_ec2(policy: Policy, shape: Shape, failures: list[Failure]) -> AwsError:
     failure = failures[0]
-    path = segments(failure.path)
-    name = ".".join(path)
+    name = _wire_path(shape, segments(failure.path))
     if failure.kind == "required":
         return AwsError("MissingParameter", f"The request must contain the parameter {name}")
-    value = _show(failure.value)
-    if failure.kind == "enum":
-        return AwsError(policy.code, f"Value ({value}) for parameter {name} is invalid. {failure.constraint}")
-    return AwsError(policy.code, f"Value ({value}) for parameter {name} is invalid. {failure.constraint}.")
+    name = name[:1].lower() + name[1:]
+    constraint = failure.constraint
+    if failure.kind == "range":
+        # EC2's words, also for the limit itself: "Value ( 1 ) for parameter maxResults is invalid. Expecting a value greater than 5."
+        constraint = constraint.replace("Member must have value", "Expecting a value").replace(" or equal to", "")
+    return AwsError(policy.code, f"Value ( {_show(failure.value)} ) for parameter {name} is invalid. {constraint}.")
+
+
+def _wire_path(shape: Shape, path: list[str]) -> str:
+    """A path in the names that the caller used: `NetworkInterface.1.SubnetId`."""
+    names = []
+    for segment in path:
+        if shape.type == "structure":
+            shape = shape.members[segment]
+            wire = shape.traits.get("queryName") or shape.wire_name(segment)
+            names.append(wire[:1].upper() + wire[1:])
+        else:
+            shape = shape.member if shape.type == "list" else shape.value
+            names.append(segment.removesuffix(".member"))
+    return ".".join(names)
 
 
 def _refuse_s3(policy: Policy, shape: Shape, failures: list[Failure]) -> AwsError:
     failure = failures[0]
     path = segments(failure.path)
     member = shape.members[path[0]]
-    if failure.kind == "enum" and failure.shape.name in policy.enum_codes:
-        code, message = policy.enum_codes[failure.shape.name]
-        return AwsError(code, message, fields=_argument(member.wire_name(path[0]), failure.value))
+    name = member.wire_name(path[0])
+    if failure.kind in ("enum", "range") and failure.shape.name in policy.codes:
+        code, message = policy.codes[failure.shape.name]
+        return AwsError(code, message, fields=_argument(name, failure.value))
     if "location" not in member.traits:
         if failure.kind == "required" and len(path) == 1:
             return AwsError("MissingRequestBodyError", "Request body is empty.")
-        return AwsError(
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        )
-    name = member.wire_name(path[0])
+        return malformed()
     if failure.kind == "required":
         return AwsError("InvalidArgument", f"Missing required parameter: {name}", fields=_argument(name, ""))
+    if failure.kind == "range":
+        return _refuse_range(name, failure)
     return AwsError("InvalidArgument", f"Invalid value for {name}", fields=_argument(name, failure.value))
+
+
+def _refuse_range(name: str, failure: Failure) -> AwsError:
+    first, *others = name.removeprefix("x-amz-").split("-")
+    name = first + "".join(map(str.capitalize, others))  # S3 says maxKeys where the argument is max-keys
+    low, high = failure.shape.traits.get("min", 0), failure.shape.traits.get("max", 2**31 - 1)
+    message = f"Argument {name} must be an integer between {low} and {high}"
+    return AwsError("InvalidArgument", message, fields=_argument(name, failure.value))
 
 
 def _argument(name: str, value: Any) -> dict[str, str]:
