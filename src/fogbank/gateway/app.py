@@ -68,6 +68,7 @@ class Gateway:
         with self.region.store.snapshot() as tx:
             authenticated = steps.authenticate(self.region, self._root, tx, identified)
             record.principal = authenticated.principal
+            steps.decode_body(authenticated)
             authorised = steps.authorise(tx, steps.parse(authenticated))
             if authorised.bound.access == "read":
                 return self._render(authorised, self._handle(tx, authorised))
@@ -95,7 +96,7 @@ class Gateway:
 
     async def _write_streamed(self, authorised: steps.Authorised, source: Source) -> Any:
         authenticated = authorised.parsed.authenticated
-        claim, headers = authorised.identified.claim, authorised.identified.received.request.headers
+        claim, headers = authorised.identified.claim, authorised.identified.meaning.request.headers
         spooled = bodies.request_spool(
             self.region.blobs, headers, authenticated.verified, claim, self._algorithms(authorised)
         )
@@ -137,7 +138,7 @@ class Gateway:
             region=identified.region,
             now=identified.received.at,
             request_id=identified.received.id,
-            request=identified.received.request,
+            request=identified.meaning.request,
             ids=self.region.ids,
             body=body,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from fogbank.core.principal import ANONYMOUS, Principal
 from fogbank.core.service import NO_PERMISSION_NEEDED, Bound, Input, Permission
 from fogbank.services import registry
 from fogbank.services.iam import credentials
-from fogbank.wire import load
+from fogbank.wire import HttpRequest, load
 from fogbank.wire.identify import Identified as Meaning
 from fogbank.wire.identify import identify as find_meaning
+from fogbank.wire.indexing import load_index
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from fogbank.core.region import Region
     from fogbank.services.iam.credentials import Root
     from fogbank.store.api import Tx
-    from fogbank.wire import HttpRequest, Operation
+    from fogbank.wire import Operation
 
 EMPTY_HASH = sha256(b"").hexdigest()
 
@@ -87,8 +89,8 @@ class Authorised(msgspec.Struct, frozen=True):
 
 def identify(region: Region, received: Received, claim: auth.Claim | None) -> Identified:
     """Find the service, the operation and the region that a request means."""
-    meaning = find_meaning(received.request, claim.service if claim else None)
-    if meaning.service == "s3" and not received.request.path.isprintable():
+    meaning = find_meaning(with_hoisted_headers(received.request, claim), claim.service if claim else None)
+    if not received.request.path.isprintable():
         check_path(received.request.path)
     name = claim.region if claim else meaning.host_region or region.name
     if region.served and name not in region.served:
@@ -100,8 +102,19 @@ def identify(region: Region, received: Received, claim: auth.Claim | None) -> Id
     return Identified(received, claim, meaning, operation, bound, name)
 
 
+def with_hoisted_headers(request: HttpRequest, claim: auth.Claim | None) -> HttpRequest:
+    """A presigned request, with those headers that its SDK moved into the query; any other as it is."""
+    hoisted = auth.hoisted_headers(request) if claim is not None and claim.kind == "query" else None
+    if not hoisted:
+        return request
+    headers = {**request.headers, **hoisted}
+    return HttpRequest(
+        request.method, request.path, request.query, headers, request.body, request.client, request.scheme
+    )
+
+
 def give_body(identified: Identified, body: bytes) -> None:
-    """Complete a request whose head was enough to identify it. One to a virtual host has a twin with the path-style path."""
+    """Complete a request whose head was enough to identify it. The one whose meaning was found may be a twin of it."""
     identified.received.request.body = body
     identified.meaning.request.body = body
 
@@ -134,11 +147,31 @@ def authenticate(region: Region, root: Root, tx: Tx, identified: Identified) -> 
         credential.secret,
         received.at,
         body_hash=None if identified.streams else body_hash(received.request, claim),
+        services=signing_names(meaning.service),
         raw_path=meaning.raw_path,
         protocol=meaning.protocol,
         allow_unsigned=identified.operation.traits.get("authtype") == "v4-unsigned-body",
     )
     return Authenticated(identified, credential.principal, verified)
+
+
+@cache
+def signing_names(service: str) -> frozenset[str]:
+    """The names that requests to a service may be signed for."""
+    entry = load_index()[service]
+    return frozenset((entry.signing, *entry.scopes))
+
+
+def decode_body(authenticated: Authenticated) -> None:
+    """Take the frames off an aws-chunked body of an operation that does not stream, and check them."""
+    verified, identified = authenticated.verified, authenticated.identified
+    if verified is None or not verified.payload.chunked or identified.streams:
+        return
+    request = identified.received.request
+    decoder = auth.chunk_decoder(verified.payload, request.headers, verified)
+    body = b"".join(decoder.feed(request.body))
+    decoder.finish()
+    give_body(identified, body)
 
 
 def body_hash(request: HttpRequest, claim: auth.Claim) -> str | None:
