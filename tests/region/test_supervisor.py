@@ -188,6 +188,14 @@ def test_a_worker_that_hangs_is_replaced(start: Callable[..., Any], tools: Any) 
     assert now.restarts == 1
 
 
+def test_a_worker_that_ignores_its_replacement_is_killed(start: Callable[..., Any], tools: Any) -> None:
+    region = start(impatient=True, mode="stubborn", stop_seconds=0)
+    before = region.up.children
+    region.process.send_signal(signal.SIGHUP)
+    for name in ("worker-1", "worker-2"):
+        tools.until(lambda name=name: region.now().children.get(name) not in (None, before[name]))
+
+
 def test_a_stopped_and_continued_region_is_left_alone(start: Callable[..., Any], tools: Any) -> None:
     """Ctrl-Z and fg: nobody was silent, everybody slept."""
     region = start(impatient=True)

@@ -132,9 +132,8 @@ class Child:
             said = os.read(self.ready_pipe, 64)
         except BlockingIOError:
             return True
-        if said:
-            self.ready = not self.replacing
-            self.heard_at = now
+        if said and not self.replacing:
+            self.ready, self.heard_at = True, now
         return bool(said)
 
     def silent(self, now: float) -> float:

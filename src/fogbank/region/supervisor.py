@@ -254,7 +254,7 @@ class Supervisor:
         """Let one worker end and start anew, if all others serve: so that somebody always does."""
         while self._replace and all(child.ready for child in self._children):
             child = self._replace.pop(0)
-            child.replacing, child.ready = True, False
+            child.replacing, child.ready, child.heard_at = True, False, self._clock()
             child.signal(signal.SIGTERM)
 
     def _keep_house(self) -> None:
@@ -271,9 +271,10 @@ class Supervisor:
     def _end_silent(self, now: float, *, slept: bool) -> None:
         """Kill workers that give no sign of life, so that they are started anew. `slept`: this process was stopped itself."""
         for child in self._children:
+            patience = _SILENCE + (self._settings.stop_seconds if child.replacing else 0)
             if slept:
                 child.heard_at = now
-            elif child.silent(now) > _SILENCE:
+            elif child.silent(now) > patience:
                 self._log.error(
                     "no sign of life; killing the process", child=child.name, seconds=round(child.silent(now), 1)
                 )
