@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
@@ -13,7 +13,10 @@ from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 
 from fogbank.wire.http import HttpRequest
-from fogbank.wire.model import data_directory
+from fogbank.wire.model import Traits, data_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENDPOINT = "http://localhost:4566"
 
@@ -51,3 +54,11 @@ def received(request: dict[str, Any]) -> HttpRequest:
 
 def _text(value: str | bytes) -> str:
     return (value.decode() if isinstance(value, bytes) else str(value)).strip(" \t")
+
+
+def raw_models() -> Iterator[Traits]:
+    """Every model that botocore has, one at a time."""
+    for directory in sorted(path for path in data_directory().iterdir() if path.is_dir()):
+        versions = sorted(directory.glob("*/service-2.json.gz"))
+        if versions:
+            yield msgspec.json.decode(gzip.decompress(versions[-1].read_bytes()))

@@ -211,6 +211,8 @@ class _Analysis:
         if len(items) == 1 and items[0][0] in (sre.LITERAL, sre.NOT_LITERAL, sre.IN, sre.ANY):
             self.simple_repeat(items, low, high)
             return
+        if high > 8:
+            self.compete(_first(items))
         before = dict(self.active)
         self.sequence(items)
         if high > 1:
@@ -220,15 +222,37 @@ class _Analysis:
                 self.exponential = True
         if low == 0:
             self.active = {**before, **self.active}
+        if high > 8:
+            self.active[id(items)] = _all(items)
+
+    def compete(self, characters: int) -> None:
+        """Count a repeat that begins with some characters while others could still take them."""
+        competing = [taken for taken in self.active.values() if taken & characters]
+        self.most = max(self.most, len(competing) + 1)
 
     def simple_repeat(self, items: Any, low: int, high: int) -> None:
         characters = characters_of(*items[0])
         if low > 0:
             self.take(characters)
         if high - low > 8:
-            competing = [taken for taken in self.active.values() if taken & characters]
-            self.most = max(self.most, len(competing) + 1)
+            self.compete(characters)
             self.active[id(items)] = characters
+
+
+def _all(items: Any) -> int:
+    """All characters that a sequence can take."""
+    characters = 0
+    for operator, argument in items:
+        if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
+            characters |= _all(argument[2])
+        elif operator is sre.SUBPATTERN:
+            characters |= _all(argument[3])
+        elif operator is sre.BRANCH:
+            for branch in argument[1]:
+                characters |= _all(branch)
+        elif operator not in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):
+            characters |= characters_of(operator, argument)
+    return characters
 
 
 def _ambiguous(items: Any, active: dict[int, int]) -> bool:
