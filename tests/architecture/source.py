@@ -21,10 +21,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Module:
     """A Python file. `name` is its dotted name for files of src, and its path for others."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
         self.relative = str(path.relative_to(ROOT))
-        self.text = path.read_text()
+        self.text = path.read_text() if text is None else text
         parts = path.relative_to(SRC).with_suffix("").parts if path.is_relative_to(SRC) else (self.relative,)
         self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from fogbank.wire.errors import AwsError
 from fogbank.wire.http import HttpRequest
 from fogbank.wire.identify import router_of
 from fogbank.wire.route import compile_router
+from fogbank.wire.service import load
 
 COPY = {"x-amz-copy-source": "/other/key"}
 S3_EXPRESS = {
@@ -148,6 +150,17 @@ def test_a_model_without_residual_rules_ignores_unknown_bare_arguments() -> None
     router = compile_router(model)
     assert router(HttpRequest("GET", "/things/1", "other", {})) == ("Get", {"id": "1"})
     assert router(HttpRequest("GET", "/things/1", "tags", {})) == ("GetTags", {"id": "1"})
+
+
+def test_operations_that_an_overlay_adds_are_routed() -> None:
+    """S3's model lacks the form upload and the preflight request."""
+    model = json.loads(json.dumps(load("s3").raw))
+    model["operations"]["PostObject"] = {"http": {"method": "POST", "requestUri": "/{Bucket}"}}
+    model["operations"]["Preflight"] = {"http": {"method": "OPTIONS", "requestUri": "/{Bucket}/{Key+}"}}
+    router = compile_router(model)
+    assert router(HttpRequest("POST", "/b", "", {})) == ("PostObject", {"Bucket": "b"})
+    assert router(HttpRequest("POST", "/b/", "delete", {})) == ("DeleteObjects", {"Bucket": "b"})
+    assert router(HttpRequest("OPTIONS", "/b/k", "", {})) == ("Preflight", {"Bucket": "b", "Key": "k"})
 
 
 HOSTILE_PATHS = [

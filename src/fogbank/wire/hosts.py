@@ -22,7 +22,7 @@ MAX_HOST = 255 + 6
 
 NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?")
 ADDRESS = re.compile(r"[0-9.]+")
-REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn|[a-z]{2}[a-z-]{0,8})-[a-z]+-\d{1,2}|aws-global")
+REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,2}-\d{1,2}|aws-global")
 S3_LABEL = re.compile(
     r"(?:s3-fips|s3)(?:-(?P<kind>website|accelerate|control-fips|control|object-lambda|accesspoint-fips|accesspoint|outposts|external))?"
     r"(?:-(?P<region>[a-z]{2}(?:-[a-z]+)+-\d{1,2}|1))?"

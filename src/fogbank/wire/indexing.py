@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -84,8 +85,10 @@ def build() -> bytes:
 
 @lru_cache(maxsize=1)
 def load_index() -> dict[str, Entry]:
-    """The entry of each service, by the name of its directory in botocore."""
-    return msgspec.json.decode(INDEX.read_bytes(), type=dict[str, Entry])
+    """The entry of each service, by the name of its directory in botocore; those of which this botocore has the models."""
+    index = msgspec.json.decode(INDEX.read_bytes(), type=dict[str, Entry])
+    installed = set(os.listdir(data_directory()))
+    return {name: found for name, found in index.items() if name in installed}
 
 
 if __name__ == "__main__":
