@@ -86,6 +86,19 @@ def test_configure_another_profile_elsewhere(
     assert fogbank("configure", "--profile", "a b").exit_code == 1
 
 
+def test_configure_warns_of_what_counts_before_the_profile(
+    fogbank: Callable[..., Result], region: RootCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Beware" not in fogbank("configure").output
+    monkeypatch.setenv("FOGBANK_TLS", "1")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/ssl/cert.pem")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    output = fogbank("configure", "--yes").output
+    assert output.count("Beware") == 3
+    assert "export AWS_CA_BUNDLE=/" in output
+
+
 def test_configure_before_there_is_a_region(fogbank: Callable[..., Result], home: Path) -> None:
     result = fogbank("configure")
     assert result.exit_code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from fogbank.cli.options import home_relative, settings_of, which_region
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fogbank.region.data import DataDir
@@ -43,7 +45,24 @@ def configure(data: Path | None, config: Path | None, profile: str, yes: bool) -
         click.echo(f"Wrote profile {profile} to {home_relative(path)}.")
     if not changes:
         click.echo(f"Profile {profile} is up to date.")
+    for warning in _overridden(settings, os.environ):
+        click.echo(f"Beware: {warning}", err=True)
     click.echo(f"Try: aws --profile {profile} sts get-caller-identity")
+
+
+def _overridden(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """What this shell's environment sets that counts before the profile, and so keeps clients from the region."""
+    from fogbank.region.data import DataDir
+
+    endpoint, _, ca = _where(settings, DataDir(settings.data))
+    found = []
+    if ca and environ.get("AWS_CA_BUNDLE", ca) != ca:
+        found.append(f"AWS_CA_BUNDLE is set, and counts before the profile: export AWS_CA_BUNDLE={shlex.quote(ca)}")
+    if environ.get("AWS_ENDPOINT_URL", endpoint).rstrip("/") != endpoint:
+        found.append("AWS_ENDPOINT_URL is set to another endpoint, and counts before the profile: unset it")
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        found.append("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS keeps clients from the profile's endpoint: unset it")
+    return found
 
 
 def _wanted(settings: Settings, profile: str) -> list[tuple[Path, str, dict[str, str]]]:

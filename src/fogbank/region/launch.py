@@ -152,7 +152,8 @@ def detached(settings: Settings, *, worker: Any = None, control: Any = None) -> 
 
 def _log_since(data: DataDir, begun: float) -> str:
     with contextlib.suppress(OSError):
-        if data.log.stat().st_mtime >= begun - 1:
+        written = data.log.stat()
+        if written.st_size and written.st_mtime >= begun - 1:
             return f"\n\nThe end of {data.log}:\n{log.tail(data.log)}"
     return ""
 
