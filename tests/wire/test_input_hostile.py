@@ -173,6 +173,18 @@ def test_json_longs(number: str) -> None:
     assert error_of(PUT_EVENTS, body.encode(), **TARGET).code == "SerializationException"
 
 
+def test_json_depth() -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"TableName":"table","Key":{"k":' + b'{"M":{"k":' * depth + b'{"N":"1"}' + b"}}" * depth + b"}}"
+
+    parse(GET_ITEM, nested(40), **TARGET)
+    for depth in (80, 200, 300, 450, 490, 600):
+        error = error_of(GET_ITEM, nested(depth), **TARGET)
+        assert (error.code, error.message) == ("SerializationException", "The request is nested too deeply")
+    wide = b'{"TableName":"table","Key":{' + b",".join(b'"%d":{"N":"1"}' % n for n in range(1000)) + b"}}"
+    assert len(parse(GET_ITEM, wide, **TARGET)["Key"]) == 1000
+
+
 def test_json_is_lenient_where_aws_is() -> None:
     assert parse(
         GET_ITEM, b'{"TableName":"a","TableName":"table","Key":{},"x":[1],"ConsistentRead":null}', **TARGET
@@ -307,7 +319,17 @@ BAD_QUERIES = {
 
 @pytest.mark.parametrize("query", BAD_QUERIES.values(), ids=BAD_QUERIES)
 def test_bad_arguments(query: str) -> None:
-    assert error_of(LIST, query=query, labels=BUCKET).code in ("InvalidArgument", "InvalidURI")
+    error = error_of(LIST, query=query, labels=BUCKET)
+    assert error.code in ("InvalidArgument", "InvalidURI")
+    if "max-keys" in query:
+        assert error.message == "Provided max-keys not an integer or within integer range"
+
+
+def test_bad_arguments_of_rest_json() -> None:
+    functions = load("lambda").operations["ListFunctions"]
+    for query in ("MaxItems=x", "MaxItems=", "MaxItems=1&MaxItems=2", "Marker=a&Marker=b"):
+        assert error_of(functions, query=query).code == "SerializationException"
+    assert error_of(functions, query="Marker=%FF").code == "InvalidURI"
 
 
 def test_labels_that_were_not_utf8() -> None:

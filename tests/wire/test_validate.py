@@ -274,7 +274,7 @@ def test_java_patterns(pattern: str, good: str | None, bad: str | None) -> None:
 
 # What Python cannot express: flags in the middle, properties of Java's own, and AWS's slips (`${2,64}`). These are not checked.
 UNTRANSLATED = {
-    r"^(?![^:\]*/action/|(?i).*<script>.*</script>.*)[^:\]+$",
+    r"^(?![^:\\]*/action/|(?i).*<script>.*</script>.*)[^:\\]+$",
     r"^[-_a-zA-Z0-9]*${2,64}$",
     r"[^\p{C}\p{IsWhitespace}]+",
     r"[\p{all}]*",

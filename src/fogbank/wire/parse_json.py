@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Parser = Callable[["HttpRequest", Mapping[str, str]], dict[str, Any]]
 Convert = Callable[[Any], Any]
 
+MAX_DEPTH = 128  # objects and lists within each other; DynamoDB's 32 levels of attributes are 64 here
+
 _decode = msgspec.json.decode
 _KINDS = {
     str: "STRING_VALUE",
@@ -81,14 +83,36 @@ def compile_value(shape: Shape) -> Callable[[bytes], Any]:
     return parse
 
 
-def decode(body: bytes | str) -> Any:
+def decode(body: bytes) -> Any:
     """Any JSON value; SerializationException if it is not JSON in UTF-8, too deep, or has numbers out of range."""
     try:
-        return _decode(body)
+        value = _decode(body)
     except RecursionError:
-        raise AwsError("SerializationException", "The request is nested too deeply") from None
+        raise _too_deep() from None
     except (msgspec.MsgspecError, UnicodeError):
         raise AwsError("SerializationException", "The request could not be parsed as JSON") from None
+    # Few brackets cannot nest deeply: most requests need no look.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deep(value):
+        raise _too_deep()
+    return value
+
+
+def _too_deep() -> AwsError:
+    return AwsError("SerializationException", "The request is nested too deeply")
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
+            return False
+    return True
 
 
 def parse_json_header(text: str) -> Any:

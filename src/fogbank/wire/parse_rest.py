@@ -37,17 +37,27 @@ class Field(NamedTuple):
 
     member: str
     read: Read | None
-    is_list: bool
-    invalid: Callable[[str, str], AwsError]
+    shape: Shape
+    is_xml: bool
+
+    def invalid(self, name: str, value: str) -> AwsError:
+        """The error for text that is not of the member's type, or that comes twice."""
+        if not self.is_xml:
+            return AwsError("SerializationException", f"Value '{value[:256]}' of '{name}' could not be deserialized")
+        if self.shape.type in scalars.INT_RANGES:
+            message = f"Provided {name} not an integer or within integer range"
+        else:
+            message = f"Invalid value for {name}"
+        return AwsError("InvalidArgument", message, fields={"ArgumentName": name, "ArgumentValue": value[:256]})
 
 
 def compile_parser(model: Traits, operation_name: str, shape: Shape | None) -> Parser:
     """The parser of an operation's requests: (request, decoded URI labels) to the input, as botocore's clients take it."""
     if shape is None:
         return lambda request, labels: {}
-    protocol: str = "rest-xml" if _is_xml(model) else "rest-json"
-    invalid = _invalid_argument if protocol == "rest-xml" else _unserializable
-    binders = [*_compile_bindings(model, operation_name, shape, invalid), *_compile_body(protocol, shape)]
+    is_xml = model["metadata"]["protocol"] == "rest-xml"
+    uri = model["operations"][operation_name]["http"]["requestUri"]
+    binders = [*_compile_bindings(shape, uri, is_xml), *_compile_body(shape, is_xml)]
     if len(binders) == 1:
         return partial(_parse_one, binders[0])
 
@@ -66,30 +76,10 @@ def _parse_one(bind: Binder, request: HttpRequest, labels: Mapping[str, str]) ->
     return out
 
 
-def _is_xml(model: Traits) -> bool:
-    metadata = model["metadata"]
-    return "rest-xml" in (metadata["protocol"], *metadata.get("protocols", ()))
-
-
-def _invalid_argument(name: str, value: str) -> AwsError:
-    # S3's error and its wording for a max-keys that is not a number.
-    return AwsError(
-        "InvalidArgument",
-        f"Provided {name} not an integer or within integer range",
-        fields={"ArgumentName": name, "ArgumentValue": value[:256]},
-    )
-
-
-def _unserializable(name: str, value: str) -> AwsError:
-    return AwsError("SerializationException", f"Value '{value[:256]}' of '{name}' could not be deserialized")
-
-
 # Labels, query arguments and headers
 
 
-def _compile_bindings(
-    model: Traits, operation_name: str, shape: Shape, invalid: Callable[[str, str], AwsError]
-) -> list[Binder]:
+def _compile_bindings(shape: Shape, uri: str, is_xml: bool) -> list[Binder]:
     labels: dict[str, Field] = {}
     arguments: dict[str, Field] = {}
     headers: dict[str, Field] = {}
@@ -98,31 +88,27 @@ def _compile_bindings(
     for name, member in shape.members.items():
         location, wire = member.traits.get("location"), member.wire_name(name)
         if location == "uri":
-            labels[wire] = Field(name, _text_reader(member, "iso8601"), False, invalid)
+            labels[wire] = Field(name, _text_reader(member, "iso8601"), member, is_xml)
         elif location == "querystring" and member.type == "map":
             argument_map = (name, member.value.type == "list")
         elif location == "querystring":
-            arguments[wire] = _argument(name, member, invalid)
+            item = member.member if member.type == "list" else member
+            arguments[wire] = Field(name, _text_reader(item, "iso8601"), member, is_xml)
         elif location == "header":
-            headers[wire.lower()] = Field(name, _header_reader(member), False, invalid)
+            headers[wire.lower()] = Field(name, _header_reader(member), member, is_xml)
         elif location == "headers":
             prefixes.append((wire.lower() if "locationName" in member.traits else "", name))
-    static = _static_arguments(model["operations"][operation_name]["http"]["requestUri"])
+    bound = _static_arguments(uri) | SIGNATURE_ARGUMENTS | arguments.keys()
     return [
         *([_bind_labels(labels)] if labels else ()),
         *([_bind_headers(headers, prefixes)] if headers or prefixes else ()),
         *([_bind_arguments(arguments, headers, prefixes)] if arguments or headers else ()),
-        *([_bind_argument_map(*argument_map, static | SIGNATURE_ARGUMENTS | arguments.keys())] if argument_map else ()),
+        *([_bind_argument_map(*argument_map, bound)] if argument_map else ()),
     ]
 
 
 def _static_arguments(uri: str) -> frozenset[str]:
     return frozenset(part.partition("=")[0] for part in uri.partition("?")[2].split("&") if part)
-
-
-def _argument(name: str, member: Shape, invalid: Callable[[str, str], AwsError]) -> Field:
-    is_list = member.type == "list"
-    return Field(name, _text_reader(member.member if is_list else member, "iso8601"), is_list, invalid)
 
 
 def _text_reader(shape: Shape, timestamp_format: str) -> Read | None:
@@ -195,7 +181,7 @@ def _bind_arguments(fields: dict[str, Field], headers: dict[str, Field], prefixe
             field = find(name)
             if field is None:
                 continue
-            if field.is_list:
+            if field.shape.type == "list":
                 out[field.member] = [_read(field, name, value) for value in values]
             elif len(values) > 1:
                 raise field.invalid(name, ",".join(values[:3]))
@@ -287,14 +273,14 @@ def split_dates(text: str) -> list[str]:
 # Bodies
 
 
-def _compile_body(protocol: str, shape: Shape) -> list[Binder]:
+def _compile_body(shape: Shape, is_xml: bool) -> list[Binder]:
     payload = shape.payload
     if payload is not None:
-        return _compile_payload(protocol, payload, shape.members[payload])
+        return _compile_payload(payload, shape.members[payload], is_xml)
     members = [name for name, member in shape.members.items() if "location" not in member.traits]
     if not members:
         return []
-    if protocol == "rest-xml":
+    if is_xml:
         parse = parse_xml.compile_body(shape, shape.root_names())
     else:
         parse = parse_json.compile_body(shape)
@@ -306,7 +292,7 @@ def _compile_body(protocol: str, shape: Shape) -> list[Binder]:
     return [bind]
 
 
-def _compile_payload(protocol: str, name: str, member: Shape) -> list[Binder]:
+def _compile_payload(name: str, member: Shape, is_xml: bool) -> list[Binder]:
     if member.traits.get("streaming") or member.traits.get("eventstream"):
         return []
     parse: Callable[[bytes], Any]
@@ -314,7 +300,7 @@ def _compile_payload(protocol: str, name: str, member: Shape) -> list[Binder]:
         parse = bytes
     elif member.type == "string":
         parse = _decode
-    elif protocol == "rest-xml":
+    elif is_xml:
         parse = parse_xml.compile_body(member, member.root_names(name))
     else:
         parse = parse_json.compile_value(member)

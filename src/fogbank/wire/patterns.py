@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import groupby
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 BUDGET = 4_000_000  # steps that one match may take, about 50 ms
 _LAST_ASSIGNED = 0x323AF
@@ -114,30 +115,26 @@ def _property(name: str, negate: bool) -> str:
 
 def _complement(ranges: str) -> str:
     matches = re.compile(f"[{ranges}]").match
-    return _format(_runs(code for code in range(128) if not matches(chr(code)))) + r"\x80-\U0010ffff"
+    return _format([(code, code) for code in range(128) if not matches(chr(code))]) + r"\x80-\U0010ffff"
 
 
 @lru_cache(maxsize=1)
 def _categories() -> dict[str, list[tuple[int, int]]]:
-    """The ranges of Unicode's general categories, and of their first letters; about 30 ms, once."""
-    codes: dict[str, list[int]] = {}
-    category = unicodedata.category
-    for code in range(_LAST_ASSIGNED):
-        codes.setdefault(category(chr(code)), []).append(code)
-    major: dict[str, list[int]] = {}
-    for name, found in codes.items():
-        major.setdefault(name[0], []).extend(found)
-    return {name: _runs(sorted(found)) for name, found in {**codes, **major}.items()}
+    """The ranges of Unicode's general categories (`Lu`), and of their first letters (`L`); about 20 ms, once."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    start = 0
+    for name, same in groupby(map(unicodedata.category, map(chr, range(_LAST_ASSIGNED)))):
+        end = start + sum(1 for _ in same)
+        _extend(found.setdefault(name, []), start, end - 1)
+        _extend(found.setdefault(name[0], []), start, end - 1)
+        start = end
+    return found
 
 
-def _runs(codes: Iterable[int]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
-    for code in codes:
-        if runs and runs[-1][1] == code - 1:
-            runs[-1] = (runs[-1][0], code)
-        else:
-            runs.append((code, code))
-    return runs
+def _extend(runs: list[tuple[int, int]], low: int, high: int) -> None:
+    if runs and runs[-1][1] == low - 1:
+        low, _ = runs.pop()
+    runs.append((low, high))
 
 
 def _inverted(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -77,6 +77,8 @@ def _offset(sign: str | None, hours: str | None, minutes: str | None) -> timedel
     if not sign:
         return timedelta()
     delta = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    if delta >= timedelta(days=1):
+        raise ValueError("offset is out of range")
     return delta if sign == "+" else -delta
 
 

@@ -80,7 +80,7 @@ class Operation:
     @cached_property
     def errors(self) -> tuple[Shape, ...]:
         """The shapes of the errors that the model names."""
-        return tuple(Shape(self.model.raw["shapes"], reference) for reference in self.traits.get("errors", ()))
+        return tuple(filter(None, map(self.model.shape, self.traits.get("errors", ()))))
 
     @cached_property
     def streaming_input(self) -> str | None:
