@@ -26,9 +26,13 @@ SECTOR = 512
 
 
 class Mode(Enum):
-    """What happens at the N-th step: an I/O error once, a full disk from then on, SIGKILL, or a power cut."""
+    """What happens at the N-th step: an I/O error once, a full disk from then on, SIGKILL, or a power cut.
+
+    For UNREADABLE the steps are the reads, else they are not counted.
+    """
 
     ERROR = auto()
+    UNREADABLE = auto()
     FULL = auto()
     KILL = auto()
     CUT = auto()
@@ -60,6 +64,8 @@ class Saboteur:
         """Count a step; the error that it meets, if it does."""
         if self.dead:
             return StoreError("no power")
+        if self.mode is Mode.UNREADABLE and kind != "read":
+            return None
         self.steps += 1
         if self.steps == self.at:
             self.struck = True
@@ -139,6 +145,11 @@ class SaboteurFile(apsw.VFSFile):
             self._note(offset, bytes(data), len(data))
         super().xWrite(data, offset)
 
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        if self.saboteur.mode is Mode.UNREADABLE or self.saboteur.dead:
+            _meet(self.saboteur.step("read"))
+        return super().xRead(amount, offset)
+
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         _meet(self.saboteur.step("truncate"))
         if self.saboteur.mode is Mode.CUT:
@@ -179,9 +190,13 @@ class SaboteurDisk(Disk):
         self._step("create")
         return super().create(path)
 
-    def allocate(self, file: int, size: int) -> None:
+    def free(self, file: int) -> int:
         self._step("allocate")
-        super().allocate(file, size)
+        return super().free(file)
+
+    def allocate(self, file: int, start: int, length: int) -> None:
+        self._step("allocate")
+        super().allocate(file, start, length)
 
     def write(self, file: int, data: memoryview) -> None:
         error = self.saboteur.step("write")

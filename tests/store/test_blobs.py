@@ -18,7 +18,7 @@ import pytest
 from awscrt.checksums import crc64nvme
 
 from fogbank.store import blobs, outbox, upkeep
-from fogbank.store.api import StoreCorrupt, StoreError
+from fogbank.store.api import StoreCorrupt, StoreError, StoreFull
 from fogbank.store.blobs import BlobRef, Blobs, blob_refs
 
 if TYPE_CHECKING:
@@ -102,6 +102,16 @@ def test_the_expected_size_is_no_promise(files: Blobs, expected: int | None) -> 
         ref = writer.finish()
     assert files.path(ref).read_bytes() == b"12345"
     assert files.path(ref).stat().st_blocks * 512 <= 8192
+
+
+def test_who_announces_much_reserves_little(files: Blobs) -> None:
+    with pytest.raises(StoreFull):
+        files.create(1 << 60)
+    with files.create(200 << 20) as writer:
+        writer.write(b"x")
+        (path,) = (files.root / "tmp").iterdir()
+        assert path.stat().st_blocks * 512 <= blobs.RESERVE + 8192
+    assert names(files) == set()
 
 
 def test_an_aborted_or_unfinished_blob_leaves_nothing(files: Blobs) -> None:

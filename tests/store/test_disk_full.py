@@ -87,6 +87,27 @@ def test_the_state_fills_the_disk(small_disk: Path, reopen: bool) -> None:
     store.close()
 
 
+def test_a_handler_that_hides_a_full_disk_fails_all_the_same(small_disk: Path) -> None:
+    """SQLite may have undone what others in the batch did."""
+
+    def hide(tx: Tx) -> str:
+        tx.put(b"half", b"")
+        with suppress(StoreFull):
+            tx.put_bytes(b"x" * (20 << 20))
+        return "well done"
+
+    store = SqliteStore(small_disk / "state.db")
+
+    async def main() -> list[object]:
+        writes = [store.write(put(0)), store.write(hide), store.write(put(1), bulk=True)]
+        return list(await asyncio.gather(*writes, return_exceptions=True))
+
+    outcomes = asyncio.run(main())
+    assert [type(outcome) for outcome in outcomes] == [StoreFull, StoreFull, type(None)]
+    check(store, {1})
+    store.close()
+
+
 async def _write_one(store: SqliteStore, n: int) -> None:
     await store.write(put(n))
 

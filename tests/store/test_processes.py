@@ -177,9 +177,11 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         time.sleep(random.uniform(0, 0.08))
         for process in random.sample(processes, 2):
             process.send_signal(signal.SIGKILL)
+            time.sleep(random.choice((0, 0, 0.005, 0.02)))  # the other one goes on, or is killed at once
         for process in processes:
             lines = process.communicate()[0].split(b"\n")
             acknowledged.update(lines[:-1])  # the last one is not a whole line
+            assert process.returncode == -signal.SIGKILL  # none ended by an error
         check(tmp_path, acknowledged, b" %d." % turn)
     check(tmp_path, acknowledged, b"")
     assert len(acknowledged) > ROUNDS * 10

@@ -101,8 +101,13 @@ def test_a_keyboard_interrupt_in_a_handler_ends_the_loop_and_loses_nobody_else(s
     async def main() -> None:
         await asyncio.gather(sqlite.write(put("a")), sqlite.write(interrupted), sqlite.write(put("b")))
 
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(main())
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(main())
+        for _ in range(2):  # it comes through the task of the write, then through that of main
+            with pytest.raises(KeyboardInterrupt):
+                loop.run_until_complete(task)
+        assert isinstance(task.exception(), KeyboardInterrupt)
     assert keys(sqlite) == ["a", "b"]
 
 
@@ -284,6 +289,49 @@ def test_close_from_another_thread(sqlite: SqliteStore) -> None:
             await sqlite.write(put("b"))
 
     asyncio.run(main())
+
+
+def test_close_from_another_thread_in_the_middle_of_batches(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SLICE", 0)
+
+    async def main() -> list[Any]:
+        closing = asyncio.create_task(asyncio.to_thread(sqlite.close))
+        outcomes: list[Any] = []
+        while not closing.done():
+            writes = (sqlite.write(put(f"{len(outcomes)}.{n}")) for n in range(9))
+            outcomes.append(await asyncio.gather(*writes, return_exceptions=True))
+        await closing
+        return outcomes
+
+    batches = asyncio.run(main())
+    assert all(isinstance(outcome, StoreError) for outcome in batches[-1])
+    again = SqliteStore(sqlite.path)
+    done = {f"{b}.{n}" for b, batch in enumerate(batches) for n, outcome in enumerate(batch) if outcome is None}
+    assert set(keys(again)) == done
+    again.close()
+
+
+def test_close_while_a_bulk_handler_runs(sqlite: SqliteStore) -> None:
+    running = threading.Event()
+
+    def handler(tx: Tx) -> None:
+        running.set()
+        tx.put(b"a", b"")
+
+    async def main() -> None:
+        bulk = asyncio.create_task(sqlite.write(handler, bulk=True))
+        while not running.is_set():
+            await asyncio.sleep(0)
+        sqlite.close()
+        with pytest.raises(StoreError):
+            await bulk
+
+    asyncio.run(main())
+    again = SqliteStore(sqlite.path)
+    assert keys(again) == []
+    again.close()
 
 
 def test_the_loop_gets_its_turn_in_a_long_batch(sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

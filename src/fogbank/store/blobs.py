@@ -23,7 +23,7 @@ import msgspec
 from awscrt.checksums import crc64nvme
 
 from fogbank.store import outbox
-from fogbank.store.api import StoreError
+from fogbank.store.api import StoreError, StoreFull
 from fogbank.store.disk import Disk
 from fogbank.store.record import Record
 from fogbank.store.table import Table
@@ -42,6 +42,7 @@ GRACE: Final = timedelta(seconds=60)
 """How long a file outlives its last reference, for a reader that has its path but has not opened it."""
 
 WRITE_BACK: Final = 8 << 20  # bytes
+RESERVE: Final = 64 << 20  # bytes; one who announces much and sends little keeps no more than this from the others
 UNLINK: Final = "blob.unlink"
 
 
@@ -109,20 +110,24 @@ class BlobWriter:
         self._disk = disk
         self._temporary = temporary
         self._path = path
+        self._expected = expected_size or 0
         self._allocated = 0
         self._flushed = 0
         self._finished = False
         self._file: int | None = None
         self._file = disk.create(temporary)
-        if expected_size:
-            self._step(disk.allocate, self._file, expected_size)
-            self._allocated = expected_size
+        if self._expected:
+            self._step(self._see_space, self._file)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append `data`."""
         file = self._open()
         view = memoryview(data).cast("B")
         self.crc64 = crc64nvme(view, self.crc64)
+        while self._allocated < min(self.size + len(view), self._expected):
+            length = min(RESERVE, self._expected - self._allocated)
+            self._step(self._disk.allocate, file, self._allocated, length)
+            self._allocated += length
         self._step(self._disk.write, file, view)
         self.size += len(view)
         if self.size - self._flushed >= WRITE_BACK:
@@ -163,6 +168,10 @@ class BlobWriter:
     def __del__(self) -> None:
         self.close()
 
+    def _see_space(self, file: int) -> None:
+        if self._disk.free(file) < self._expected:
+            raise StoreFull("less space is left on the device than is to be sent")
+
     def _open(self) -> int:
         if self._file is None or self._finished:
             raise ValueError("this blob is finished or aborted")
@@ -188,7 +197,7 @@ class Blobs:
         self._new_id = new_id or (lambda: secrets.token_hex(16))
 
     def create(self, expected_size: int | None = None) -> BlobWriter:
-        """A writer of a new blob. With `expected_size` (bytes) the space is reserved: a full disk is found at once."""
+        """A writer of a new blob. With `expected_size` (bytes) a disk without that space is found at once."""
         blob = self._new_id()
         return BlobWriter(self.disk, self.root / "tmp" / blob, self.path(blob), expected_size)
 

@@ -44,10 +44,16 @@ class Disk:
                     return file
                 os.close(file)  # a sweep came between the two calls
 
-    def allocate(self, file: int, size: int) -> None:
-        """Reserve space for `size` bytes, so that a full disk is found before they are sent."""
+    def free(self, file: int) -> int:
+        """Bytes that are free where the file is."""
         with _translated():
-            os.posix_fallocate(file, 0, size)
+            found = os.fstatvfs(file)
+            return found.f_bavail * found.f_frsize
+
+    def allocate(self, file: int, start: int, length: int) -> None:
+        """Reserve space for these bytes; it also makes writing them cheaper."""
+        with _translated():
+            os.posix_fallocate(file, start, length)
 
     def write(self, file: int, data: memoryview) -> None:
         """All of `data` (of bytes), at the file's end."""

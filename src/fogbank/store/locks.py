@@ -52,8 +52,10 @@ class WriterLock:
         self._give_up_turn()
 
     def release(self) -> None:
-        """Let go of the lock, if it is held."""
+        """Let go of the lock, and of the turn if waiting for the lock failed."""
         fcntl.flock(self._lock, fcntl.LOCK_UN)
+        if self._my_turn:
+            self._give_up_turn()
 
     def close(self) -> None:
         """Let go of the lock and the turn, for good."""

@@ -46,12 +46,12 @@ class Table(Generic[R]):
         self._head = keys.encode(name)
 
     def key(self, *parts: Part) -> bytes:
-        """The key of the record at `parts`; also the prefix of the keys of all those below."""
+        """The key of the record at `parts`."""
         return self._head + keys.encode(*parts)
 
     def prefix(self, *parts: Part) -> bytes:
         """The prefix of the keys of all records below `parts`. Its end is `keys.prefix_end(prefix)`."""
-        return self._head + keys.encode(*parts)
+        return self.key(*parts)
 
     def open_prefix(self, *parts: Part) -> bytes:
         """The prefix of the keys of all records whose last given part (a string or bytes) starts with the one given."""

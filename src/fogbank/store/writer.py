@@ -166,7 +166,24 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Wait for the commit under way, fail all that is not committed, let go of the files."""
+        """Wait for the commit under way, fail all that is not committed, let go of the files. On the loop, if it runs."""
+        if not self._loop.is_running() or asyncio._get_running_loop() is self._loop:
+            self._close()
+            return
+        closed = threading.Event()
+
+        def close() -> None:
+            self._close()
+            closed.set()
+
+        try:
+            self._loop.call_soon_threadsafe(close)
+        except RuntimeError:  # it was closed just now
+            self._close()
+        else:
+            closed.wait(CLOSE_WAIT)
+
+    def _close(self) -> None:
         self._closed = True
         ended = self._thread.stop()
         if ended:
@@ -211,14 +228,16 @@ class Writer:
             self._run_sql("BEGIN IMMEDIATE")
             changes = self._connection.total_changes()
             await self._handle()
+            self._check_open()
+            changed = self._connection.total_changes() != changes
         except (apsw.Error, StoreError, OSError) as error:
             self._give_up(error)
             return
         self._phase = _Phase.COMMITTING
-        if self._connection.total_changes() == changes:
-            failed = self._commit()  # nothing to sync
-        else:
+        if changed:
             failed = await self._thread.do(self._commit)
+        else:
+            failed = self._commit()  # nothing to sync
         self._answer(failed)
         if self._wal_pages >= self._checkpoint_at and not self._closed:
             await self._thread.do(self._checkpoint)
@@ -305,7 +324,7 @@ class Writer:
 
     def _abandon(self, error: BaseException) -> None:
         """The loop is shutting down, or there is an error in this module: what is not committed is undone, and told so."""
-        if self._phase is _Phase.HANDLING:
+        if self._phase is not _Phase.IDLE:
             self._undo()
         stopped = StoreError("the writer was stopped")
         stopped.__cause__ = error
@@ -334,10 +353,11 @@ class Writer:
         except apsw.Error as error:
             _log.warning("a checkpoint failed: %s", error)
             pages, copied = self._wal_pages, 0
+        finally:
+            self._lock.release()
         # What a reader kept from being copied is tried again after as much again, not at every commit.
         self._checkpoint_at = CHECKPOINT_PAGES if copied >= pages else pages + CHECKPOINT_PAGES
         self._wal_pages = 0
-        self._lock.release()
 
 
 def _fail_all(lost: list[_Waiting], error: StoreError) -> None:
