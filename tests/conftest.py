@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from support.region import LocalRegion
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture()
+@pytest.fixture
 def region(tmp_path: Path) -> Iterator[LocalRegion]:
     """A new region in this process."""
     made = LocalRegion(tmp_path)
@@ -20,13 +21,13 @@ def region(tmp_path: Path) -> Iterator[LocalRegion]:
     made.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def s3(region: LocalRegion) -> Any:
     """boto3's S3 client of the region's root."""
     return region.client("s3")
 
 
-@pytest.fixture()
+@pytest.fixture
 def bucket(s3: Any) -> str:
     """A bucket."""
     s3.create_bucket(Bucket="bucket")

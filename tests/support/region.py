@@ -13,7 +13,6 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from fogbank.core.call import FileRange
 from fogbank.core.clock import Clock
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
@@ -27,6 +26,8 @@ from fogbank.wire import HttpRequest, HttpResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
     from pathlib import Path
+
+    from fogbank.core.call import FileRange
 
 ACCOUNT = "123456789012"
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
@@ -79,7 +80,9 @@ class _Raw:
 class LocalRegion:
     """The region. Everything runs on one event loop in a thread; `close` it."""
 
-    def __init__(self, directory: Path, *, dev: bool = True, served: tuple[str, ...] = (), max_body: int = 8 << 20) -> None:
+    def __init__(
+        self, directory: Path, *, dev: bool = True, served: tuple[str, ...] = (), max_body: int = 8 << 20
+    ) -> None:
         (directory / "blobs").mkdir(exist_ok=True)
         self.directory = directory
         self.clock = Clock()
@@ -142,7 +145,14 @@ class LocalRegion:
             return os.pread(file.fileno(), piece.length, piece.start)
 
     def client(
-        self, service: str, key: str = KEY_ID, secret: str = SECRET, region: str = "us-east-1", *, style: str = "path", **config: Any
+        self,
+        service: str,
+        key: str = KEY_ID,
+        secret: str = SECRET,
+        region: str = "us-east-1",
+        *,
+        style: str = "path",
+        **config: Any,
     ) -> Any:
         """An unmodified boto3 client whose connection ends in this region."""
         made = boto3.client(
