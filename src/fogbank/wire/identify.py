@@ -143,7 +143,7 @@ def plan_of(names: Sequence[str]) -> Plan:
             targets[index[name].target] = (*targets.get(index[name].target, ()), name)
     forms = [name for name in names if index[name].query or {"query", "ec2"} & set(index[name].protocols)]
     rest = [name for name in names if index[name].protocols[0].startswith("rest-")]
-    return Plan(targets, tuple(forms), tuple(rest), index[names[0]].protocols[0], "s3" in names and len(names) < 4)
+    return Plan(targets, tuple(forms), tuple(rest), index[names[0]].protocols[0], "s3" in names)
 
 
 @cache
@@ -159,8 +159,8 @@ def router_of(service: str) -> Router:
 
 
 def identify_s3(request: HttpRequest, plan: Plan, host: HostName) -> Identified:
-    """S3's operations, and those of its control plane, whose every request carries the account."""
-    if "x-amz-account-id" in request.headers or host.kind == "control" or len(plan.rest) > 2:
+    """S3's operations, and those of its control plane, whose requests carry the account; a scope or Host may put others first."""
+    if "x-amz-account-id" in request.headers or plan.rest[0] != "s3":
         others = tuple(name for name in plan.rest if name != "s3")
         match = route(request, others)
         if match is not None:
