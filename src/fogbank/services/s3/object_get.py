@@ -75,7 +75,11 @@ def override(call: Call, req: Input, result: dict[str, Any]) -> None:
                 raise AwsError(
                     "InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests."
                 )
-            result[name] = req[given]
+            value = req[given]
+            if isinstance(value, str) and not object_headers.is_header_text(value):
+                fields = {"ArgumentName": given, "ArgumentValue": value[:200]}
+                raise AwsError("InvalidArgument", "Header value cannot be represented using ISO-8859-1.", fields=fields)
+            result[name] = value
 
 
 def locate(req: Input, found: Object, result: dict[str, Any]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,16 @@ if TYPE_CHECKING:
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 DEFAULT_TYPE = "binary/octet-stream"
 METADATA_BYTES = 2048
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # Classes differ in price and place only, and are kept as said; those that need a restore before a read arrive with RestoreObject.
 STORAGE_CLASSES = frozenset({"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"})
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "OUTPOSTS"})
+
+
+def is_header_text(value: str) -> bool:
+    """Whether a value can go into a header: a presigned query can hold what no header can, such as a line's end."""
+    return not CONTROL.search(value)
 
 
 def headers_of(req: Input) -> dict[str, str]:
@@ -51,6 +59,12 @@ def metadata_of(req: Input) -> dict[str, str]:
     metadata: dict[str, str] = req.get("Metadata") or {}
     if not metadata:
         return {}
+    for name, value in metadata.items():
+        if not TOKEN.fullmatch(name) or not is_header_text(value):
+            fields = {"ArgumentName": f"x-amz-meta-{name[:100]}"}
+            raise AwsError(
+                "InvalidArgument", "Metadata names and values must be what an HTTP header can hold.", fields=fields
+            )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > METADATA_BYTES:
         fields = {"Size": size, "MaxSizeAllowed": METADATA_BYTES}
