@@ -338,6 +338,7 @@ def test_labels_that_were_not_utf8() -> None:
 
 def test_conditional_dates() -> None:
     assert parse(GET, labels=OBJECT, if_modified_since="yesterday") == OBJECT
+    assert error_of(GET, labels=OBJECT, query="response-expires=0x").code == "InvalidArgument"
     for date in ("Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"):
         got = parse(GET, labels=OBJECT, if_modified_since=date)["IfModifiedSince"]
         assert got.isoformat() == "1994-11-06T08:49:37+00:00"

@@ -8,7 +8,8 @@ import pytest
 
 from fogbank.wire.errors import AwsError
 from fogbank.wire.http import HttpRequest
-from fogbank.wire.service import load
+from fogbank.wire.model import read_model
+from fogbank.wire.service import Model, load
 
 
 def test_models_are_loaded_once() -> None:
@@ -35,6 +36,17 @@ def test_threads_get_the_same() -> None:
     assert len({id(model) for model in models}) == 1
     assert len({id(operation) for operation in operations}) == 1
     assert len({id(parser) for parser in parsers}) == 1
+
+
+def test_threads_never_see_what_is_half_compiled() -> None:
+    body = b'{"TableName": "table", "Item": {"a": {"L": [{"M": {"b": {"S": "x"}}}]}}}'
+    for _ in range(20):
+        model = Model("dynamodb", read_model("dynamodb"))
+        names = ["PutItem", "TransactWriteItems", "BatchWriteItem", "Query", "Scan", "UpdateItem"]
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda name, model=model: model.operations[name].parser("json"), names))
+            got = pool.submit(model.operations["PutItem"].parser("json"), HttpRequest("POST", "/", "", {}, body), {})
+        assert got.result()["Item"] == {"a": {"L": [{"M": {"b": {"S": "x"}}}]}}
 
 
 def test_shapes_are_shared() -> None:

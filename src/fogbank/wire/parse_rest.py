@@ -28,8 +28,8 @@ SIGNATURE_ARGUMENTS = frozenset(
     f"X-Amz-{name}"
     for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature", "Security-Token")
 )
-# RFC 9110, 13.1.3: a recipient must ignore these if their date is not valid.
-IGNORED_IF_INVALID = frozenset({"if-modified-since", "if-unmodified-since", "if-range"})
+# RFC 9110, 13.1.3: a recipient must ignore conditions whose date is not valid.
+IGNORED_IF_INVALID = frozenset({"if-modified-since", "if-unmodified-since"})
 
 
 class Field(NamedTuple):

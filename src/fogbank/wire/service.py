@@ -65,7 +65,6 @@ class Operation:
         self.http_method: str = self.traits.get("http", {}).get("method", "POST")
         self._codecs: dict[str, Codec] = {}
         self._parsers: dict[str, Parse] = {}
-        self._lock = threading.Lock()
 
     @cached_property
     def input(self) -> Shape | None:
@@ -102,7 +101,7 @@ class Operation:
         """What parses and validates requests in one protocol."""
         parse = self._parsers.get(protocol)
         if parse is None:
-            with self._lock:
+            with self.model.compiling:
                 parse = self._parsers.get(protocol) or self._compile_parser(protocol)
                 self._parsers[protocol] = parse
         return parse
@@ -112,7 +111,7 @@ class Operation:
         codec = self._codecs.get(protocol)
         if codec is None:
             parse = self.parser(protocol)
-            with self._lock:
+            with self.model.compiling:
                 codec = self._codecs.get(protocol) or Codec(parse, *self._compile_renderers(protocol))
                 self._codecs[protocol] = codec
         return codec
@@ -168,6 +167,8 @@ class Model:
         self.api_version: str = metadata["apiVersion"]
         self.operations: Mapping[str, Operation] = _Operations(self)
         self._shapes: dict[str | int, Shape] = {}
+        # Operations share what is compiled for a shape, and a recursive one is shared before it is complete.
+        self.compiling = threading.RLock()
 
     def shape(self, reference: Traits | None) -> Shape | None:
         """The shape that a reference in the model names; one object per use, shared by the operations."""

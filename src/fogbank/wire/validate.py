@@ -280,6 +280,8 @@ def _compile_range(shape: Shape, policy: Policy) -> Check | None:
 
 
 def _compile_string(shape: Shape, policy: Policy) -> Check | None:
+    if shape.traits.get("jsonvalue") and shape.traits.get("location") == "header":
+        return None  # a document by now
     size = _compile_size(shape)
     checks = [check for check in (size, _compile_enum(shape, policy), _compile_pattern(shape)) if check is not None]
     if len(checks) < 2:
