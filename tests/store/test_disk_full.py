@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fogbank.store import blobs, upkeep
+from fogbank.store import blobs, disk, upkeep, writer
 from fogbank.store.api import StoreFull
 from fogbank.store.sqlite import SqliteStore
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """8 MiB."""
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """8 MiB, which bodies may fill to the last."""
+    monkeypatch.setattr(disk, "LOW_WATER", 0)
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
@@ -85,6 +86,40 @@ def test_the_state_fills_the_disk(small_disk: Path, reopen: bool) -> None:
     asyncio.run(_write_one(store, 20_000))
     check(store, done | {20_000})
     store.close()
+
+
+def test_a_full_store_can_be_emptied_and_filled_again(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies stop at the low water, so there is space for the records of deletes; what they free is used again."""
+    monkeypatch.setattr(disk, "LOW_WATER", 3 << 20)
+    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 256)
+    store = SqliteStore(small_disk / "state.db")
+    files = blobs.Blobs(small_disk / "blobs")
+
+    async def main() -> list[int]:
+        counts = []
+        for _ in range(3):
+            done = await fill(store)
+            counts.append(len(done))
+            check(store, done)
+            with pytest.raises(StoreFull):
+                files.create(5 << 20)
+            for n in done:
+                await store.write(remove(n))
+            check(store, set())
+        return counts
+
+    first, *others = asyncio.run(main())
+    assert first > 20
+    assert min(others) > first / 2
+    store.close()
+
+
+def remove(n: int) -> Callable[[Tx], None]:
+    def handler(tx: Tx) -> None:
+        tx.delete_bytes(int(tx.get(b"%06d" % n) or b""))
+        tx.delete(b"%06d" % n)
+
+    return handler
 
 
 def test_a_handler_that_hides_a_full_disk_fails_all_the_same(small_disk: Path) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+LOW_WATER: Final = 64 << 20
+"""Bytes of a device that bodies may not take, so that on a full one records can still be written: it can be emptied."""
+
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -25,6 +28,12 @@ def _translated() -> Iterator[None]:
         if error.errno in _FULL:
             raise StoreFull("no space is left on the device") from error
         raise StoreError(f"{type(error).__name__}: {error}") from error
+
+
+def free(file: int) -> int:
+    """Bytes that are free on the device of an open file; about 1 us."""
+    found = os.fstatvfs(file)
+    return found.f_bavail * found.f_frsize
 
 
 class Disk:
@@ -45,10 +54,9 @@ class Disk:
                 os.close(file)  # a sweep came between the two calls
 
     def free(self, file: int) -> int:
-        """Bytes that are free where the file is."""
+        """Bytes that are free for bodies where the file is."""
         with _translated():
-            found = os.fstatvfs(file)
-            return found.f_bavail * found.f_frsize
+            return free(file) - LOW_WATER
 
     def allocate(self, file: int, start: int, length: int) -> None:
         """Reserve space for these bytes; it also makes writing them cheaper."""

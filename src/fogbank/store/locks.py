@@ -57,6 +57,10 @@ class WriterLock:
         if self._my_turn:
             self._give_up_turn()
 
+    def file(self) -> int:
+        """An open file beside the database."""
+        return self._lock
+
     def close(self) -> None:
         """Let go of the lock and the turn, for good."""
         os.close(self._lock)

@@ -24,7 +24,7 @@ from fogbank.store.api import StoreError
 from fogbank.store.disk import Disk
 from fogbank.store.locks import WriterLock
 from fogbank.store.sqlite_tx import Snapshot, store_error
-from fogbank.store.writer import Writer
+from fogbank.store.writer import PAGE, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,7 @@ class SqliteStore:
                 return
             if connection.execute("SELECT count(*) FROM sqlite_schema").get:
                 raise StoreError(f"{self.path}: not a Fogbank database")
-            connection.pragma("page_size", 4096)
+            connection.pragma("page_size", PAGE)
             connection.pragma("journal_mode", "wal")
             connection.execute(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT")
             Disk().sync_directory(self.path.parent)

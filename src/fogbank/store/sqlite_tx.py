@@ -165,9 +165,13 @@ class Snapshot(_Reading):
 
 
 class WriteTx(_Reading):
-    """What a handler reads and writes through, until it returns."""
+    """What a handler reads and writes through, until it returns. With little `room` left it takes records but no blobs."""
 
-    __slots__ = ()
+    __slots__ = ("_room",)
+
+    def __init__(self, run: Callable[..., apsw.Cursor], room: bool) -> None:
+        super().__init__(run)
+        self._room = room
 
     def put(self, key: bytes, value: bytes) -> None:
         try:
@@ -182,6 +186,8 @@ class WriteTx(_Reading):
             raise self._fail(error) from error
 
     def put_bytes(self, data: bytes) -> int:
+        if not self._room:
+            raise StoreFull("what space is left on the device is for records")
         crc: int = crc64nvme(data)
         try:
             cursor = self._run(_PUT_BYTES, (crc - (1 << 64) if crc >> 63 else crc, data))

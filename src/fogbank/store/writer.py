@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import apsw
 
+from fogbank.store import disk
 from fogbank.store.api import StoreError
 from fogbank.store.sqlite_tx import WriteTx, store_error
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 SLICE: Final = 0.002  # seconds of handlers before the loop gets a turn
 BATCH: Final = 0.020  # seconds of handlers before a commit, so that nobody waits for long
+PAGE: Final = 4096
 CHECKPOINT_PAGES: Final = 2048  # 8 MiB of WAL: a stall of about 15 ms each 1,000 puts of 4 KiB (measured)
 CLOSE_WAIT: Final = 30.0  # seconds for the sync under way; after that the thread is left to the kernel
 
@@ -150,6 +152,7 @@ class Writer:
         self._phase = _Phase.IDLE
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._room = True
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
         connection.set_wal_hook(self._note_wal)
@@ -226,6 +229,7 @@ class Writer:
                 await self._thread.do(self._lock.acquire)
             self._check_open()
             self._run_sql("BEGIN IMMEDIATE")
+            self._room = self._see_room()
             changes = self._connection.total_changes()
             await self._handle()
             self._check_open()
@@ -241,6 +245,13 @@ class Writer:
         self._answer(failed)
         if self._wal_pages >= self._checkpoint_at and not self._closed:
             await self._thread.do(self._checkpoint)
+
+    def _see_room(self) -> bool:
+        """Whether blobs may be kept: on the device, or in pages of the database that are free again."""
+        room = disk.free(self._lock.file())
+        if room < disk.LOW_WATER:
+            room += int(self._connection.pragma("freelist_count")) * PAGE
+        return room >= disk.LOW_WATER
 
     def _check_open(self) -> None:
         if self._closed:
@@ -271,7 +282,7 @@ class Writer:
 
     def _call(self, waiting: _Waiting) -> None:
         """Run one handler in a savepoint. Raises StoreError if the database failed: then the batch is lost."""
-        tx = WriteTx(self._run_sql)
+        tx = WriteTx(self._run_sql, self._room)
         self._run_sql("SAVEPOINT handler")
         try:
             result = waiting.handler(tx)
