@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.service import Permission
@@ -27,11 +27,11 @@ SOURCE = (
 
 
 def source_of(req: Input) -> tuple[str, str]:
-    """The bucket and key of x-amz-copy-source: `/bucket/key`, percent-encoded, perhaps with `?versionId=`."""
+    """The bucket and key of x-amz-copy-source: `/bucket/key`, encoded as in a form, perhaps with `?versionId=`."""
     path, _, version = req["CopySource"].partition("?versionId=")
     if path.startswith("arn:"):
         raise not_implemented("Copying from an access point")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
     if not bucket or not key:
         fields = {"ArgumentName": "x-amz-copy-source", "ArgumentValue": req["CopySource"][:1024]}
         raise AwsError("InvalidArgument", "Invalid copy source object key", fields=fields)
