@@ -61,10 +61,8 @@ def metadata_of(req: Input) -> dict[str, str]:
         return {}
     for name, value in metadata.items():
         if not TOKEN.fullmatch(name) or not is_header_text(value):
-            fields = {"ArgumentName": f"x-amz-meta-{name[:100]}"}
-            raise AwsError(
-                "InvalidArgument", "Metadata names and values must be what an HTTP header can hold.", fields=fields
-            )
+            what = "Metadata names and values must be what an HTTP header can hold."
+            raise AwsError("InvalidArgument", what, fields={"ArgumentName": f"x-amz-meta-{name[:100]}"})
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > METADATA_BYTES:
         fields = {"Size": size, "MaxSizeAllowed": METADATA_BYTES}
