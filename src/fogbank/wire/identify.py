@@ -111,13 +111,14 @@ def needs_body(request: HttpRequest, scope: str | None) -> bool:
 
 @lru_cache(maxsize=1024)
 def plan_of_scope(scope: str, prefix: str) -> Plan:
-    """The services that sign as `scope`, first those with the Host's endpoint prefix."""
+    """The services that sign as `scope`, first those with the Host's endpoint prefix, then those with no other signing name."""
     names = [name for name, entry in load_index().items() if scope == entry.signing or scope in entry.scopes]
     if not names:
         names = [name for name, entry in load_index().items() if scope in (name, entry.prefix)]
     if not names:
         raise Unidentified("UnknownOperationException", f"There is no service {scope[:64]!r}", 404, "rest-json")
-    return plan_of(sorted(candidates(names, scope), key=lambda name: load_index()[name].prefix != prefix))
+    entries = {name: load_index()[name] for name in candidates(names, scope)}
+    return plan_of(sorted(entries, key=lambda name: (entries[name].prefix != prefix, entries[name].signing != scope)))
 
 
 @lru_cache(maxsize=1024)
