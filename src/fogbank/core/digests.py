@@ -51,7 +51,7 @@ class XxHash:
 
     def update(self, data: bytes, /) -> None:
         """Take in more bytes."""
-        self._hash.update(data)
+        self._hash.update(data if isinstance(data, bytes) else bytes(data))  # awscrt takes no view here
 
     def digest(self) -> bytes:
         """The hash, big-endian."""

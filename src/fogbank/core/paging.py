@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 
 from fogbank.core.errors import AwsError
 
@@ -17,7 +17,7 @@ def read_marker(marker: str | None, error: AwsError | None = None) -> str | None
     if marker is None:
         return None
     try:
-        raw = urlsafe_b64decode(marker.encode())
+        raw = b64decode(marker, altchars=b"-_", validate=True)
         if raw[:1] == b"1":
             return raw[1:].decode()
     except ValueError:
