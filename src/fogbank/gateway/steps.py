@@ -92,6 +92,8 @@ def identify(region: Region, received: Received, claim: auth.Claim | None) -> Id
     meaning = find_meaning(with_hoisted_headers(received.request, claim), claim.service if claim else None)
     if not received.request.path.isprintable():
         check_path(received.request.path)
+    if meaning.service == "s3" and meaning.host_kind:
+        raise not_implemented(f"S3's {meaning.host_kind} endpoint")
     name = claim.region if claim else meaning.host_region or region.name
     if region.served and name not in region.served:
         dialect = auth.dialect_of(claim.service if claim else meaning.service, meaning.protocol)
