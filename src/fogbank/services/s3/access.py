@@ -33,7 +33,10 @@ def open_named(call: Call, name: str, expected_owner: str | None = None) -> Buck
         raise AwsError(
             "AuthorizationHeaderMalformed",
             f"The authorization header is malformed; the region '{call.region}' is wrong; expecting '{bucket.region}'",
-            fields={"Region": bucket.region},
+            fields={
+                "Region": bucket.region,
+                "BucketRegion": bucket.region,
+            },  # body and header: HEAD's answer has no body
         )
     return bucket
 

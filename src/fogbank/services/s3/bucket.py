@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError, not_implemented
@@ -77,7 +78,7 @@ def location(call: Call, req: CreateBucketRequestTypeDef) -> str:
         str(configuration.get("LocationConstraint", "")), configuration.get("LocationConstraint")
     )
     if call.region == CLASSIC_REGION:
-        if constraint == CLASSIC_REGION:
+        if constraint and constraint not in constraints():
             raise AwsError(
                 "InvalidLocationConstraint",
                 "The specified location-constraint is not valid",
@@ -90,6 +91,14 @@ def location(call: Call, req: CreateBucketRequestTypeDef) -> str:
         )
         raise AwsError("IllegalLocationConstraintException", what + "this request was sent to.")
     return call.region
+
+
+@cache
+def constraints() -> frozenset[str]:
+    """The regions that a location constraint can name: all but us-east-1."""
+    shape = s3.model.operations["CreateBucket"].input
+    assert shape is not None
+    return frozenset(shape.members["CreateBucketConfiguration"].members["LocationConstraint"].traits["enum"])
 
 
 def check_again(call: Call, current: Bucket, region: str) -> None:

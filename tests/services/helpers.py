@@ -1,0 +1,130 @@
+"""What tests of operations share: refusals as values, raw signed requests, checksums, and a look into the store."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+import boto3
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from fogbank.core.digests import NEW, digest
+from fogbank.store.blobs import blob_refs
+from support.region import HOST, KEY_ID, SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from support.region import Answer, LocalRegion
+
+ALGORITHMS = tuple(NEW)
+FILE = 65536 + 1  # bytes: the smallest body that is kept as a file
+
+
+def refusal(call: Callable[..., Any], /, **arguments: Any) -> dict[str, Any]:
+    """The error that a client's call ends in: what its body says, and `Status`."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    response = caught.value.response
+    return {**response["Error"], "Status": response["ResponseMetadata"]["HTTPStatusCode"]}
+
+
+def code(call: Callable[..., Any], /, **arguments: Any) -> str:
+    """The code of the error that a client's call ends in."""
+    return str(refusal(call, **arguments)["Code"])
+
+
+def status(answer: Mapping[str, Any]) -> int:
+    """The HTTP status of a client's answer."""
+    return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def headers(answer: Mapping[str, Any]) -> dict[str, str]:
+    """The HTTP headers of a client's answer."""
+    return dict(answer["ResponseMetadata"]["HTTPHeaders"])
+
+
+def dev(region: LocalRegion, account: str, service: str = "s3", **options: Any) -> Any:
+    """A client of the root of another account."""
+    return region.client(service, key=account, secret="test", **options)
+
+
+def user_client(region: LocalRegion, service: str, name: str = "ann") -> Any:
+    """A client of a user without permissions, who is made."""
+    iam = region.client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return region.client(service, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+
+def over_tls(region: LocalRegion) -> Any:
+    """boto3's S3 client as it is with TLS, where it sends checksums in trailers."""
+    made = boto3.client(
+        "s3",
+        endpoint_url=f"https://{HOST}",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    made.meta.events.register("before-send.*", region._send)
+    return made
+
+
+def signed(
+    region: LocalRegion,
+    method: str,
+    target: str,
+    extra: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    *,
+    payload: str = "UNSIGNED-PAYLOAD",
+    name: str = "us-east-1",
+) -> Answer:
+    """One S3 request with exactly this target, these headers and this body, signed by the root."""
+    request = AWSRequest(method, f"http://{HOST}{target}", headers={**(extra or {}), "x-amz-content-sha256": payload})
+    request.context["client_config"] = Config(s3={"payload_signing_enabled": True})
+    auth = S3SigV4Auth(Credentials(KEY_ID, SECRET), "s3", name)
+    auth.payload = lambda _: payload  # as it is given
+    auth.add_auth(request)
+    return region.raw(method, target, dict(request.headers.items()), body)
+
+
+def error_of(answer: Answer) -> tuple[int, str]:
+    """The status and the code of a raw answer that is an error."""
+    return answer.status, ET.fromstring(answer.body).findtext("Code", "")
+
+
+def target(bucket: str, key: str) -> str:
+    """The path of an object, as it is sent."""
+    return f"/{bucket}/{quote(key)}"
+
+
+def checksum(algorithm: str, data: bytes) -> str:
+    """A checksum as headers have it."""
+    return b64encode(digest(algorithm, data)).decode()
+
+
+def member(algorithm: str) -> str:
+    """The member of inputs and outputs that has a checksum."""
+    return f"Checksum{algorithm}"
+
+
+def kept(region: LocalRegion) -> tuple[int, list[int]]:
+    """What the store keeps of objects' bytes: how many small blobs, and the reference counts of the files that are in use."""
+    with region.region.store.snapshot() as tx:
+        small = len(tx.list_bytes(0, 100_000))
+        return small, [entry.refs for _, entry in blob_refs.scan(tx) if entry.refs > 0]
+
+
+def pattern(size: int, seed: int = 0) -> bytes:
+    """Bytes that differ from place to place."""
+    unit = bytes((index * 7 + seed) % 251 for index in range(251))
+    return (unit * (size // 251 + 1))[:size]
