@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
@@ -23,6 +25,7 @@ READ = (
     "ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires VersionId RequestPayer PartNumber "
     "ExpectedBucketOwner ChecksumMode"
 )
+UNCHANGED = ("CacheControl", "Expires")  # what a 304 repeats besides ETag and Last-Modified (RFC 9110, section 15.4.5)
 OVERRIDES = {f"Response{name}": name for name in object_headers.HEADERS}
 
 
@@ -53,9 +56,9 @@ def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
         "ETag": f'"{found.etag}"',
     }
     if not conditions.check_read(req, found):
-        result["StatusCode"] = 304
-        return found, result, 0, 0
-    result.update(object_headers.told(found.headers))
+        fresh = {name: found.headers[name] for name in UNCHANGED if name in found.headers}
+        return found, result | fresh | {"StatusCode": 304}, 0, 0
+    result.update(found.headers)
     result["Metadata"] = found.metadata
     if found.storage_class != "STANDARD":
         result["StorageClass"] = found.storage_class
@@ -79,7 +82,7 @@ def override(call: Call, req: Input, result: dict[str, Any]) -> None:
             if isinstance(value, str) and not object_headers.is_header_text(value):
                 fields = {"ArgumentName": given, "ArgumentValue": value[:200]}
                 raise AwsError("InvalidArgument", "Header value cannot be represented using ISO-8859-1.", fields=fields)
-            result[name] = value
+            result[name] = format_datetime(value, usegmt=True) if isinstance(value, datetime) else value
 
 
 def locate(req: Input, found: Object, result: dict[str, Any]) -> tuple[int, int]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fogbank.core.errors import AwsError, not_implemented
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fogbank.core.service import Input
 
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
@@ -34,7 +31,7 @@ def headers_of(req: Input) -> dict[str, str]:
     for name in HEADERS:
         value = req.get(name)
         if value is not None:
-            kept[name] = value.isoformat() if isinstance(value, datetime) else value
+            kept[name] = value
     encoding = kept.get("ContentEncoding")
     if encoding is not None and "aws-chunked" in encoding:
         rest = ",".join(part.strip() for part in encoding.split(",") if part.strip() != "aws-chunked")
@@ -44,14 +41,6 @@ def headers_of(req: Input) -> dict[str, str]:
             del kept["ContentEncoding"]
     kept.setdefault("ContentType", DEFAULT_TYPE)
     return kept
-
-
-def told(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Kept headers as output members."""
-    members: dict[str, Any] = dict(headers)
-    if "Expires" in members:
-        members["Expires"] = datetime.fromisoformat(members["Expires"])
-    return members
 
 
 def metadata_of(req: Input) -> dict[str, str]:
