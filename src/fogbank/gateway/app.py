@@ -18,6 +18,7 @@ from fogbank.gateway import body as bodies
 from fogbank.gateway import steps
 from fogbank.gateway.failures import failure_of, render_failure
 from fogbank.gateway.record import Record
+from fogbank.gateway.respond import check_files
 from fogbank.wire.identify import needs_body
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Gateway:
         record = Record(request, self.region.ids.request_id(), self.region.clock.now())
         try:
             response = await self._answer(record, source)
+            await check_files(self.region.blobs, response)
         except AwsError as error:
             response = render_failure(record, error)
         except Exception as error:
@@ -109,10 +111,14 @@ class Gateway:
 
     async def _write_with(self, authorised: steps.Authorised, spooled: bodies.Spool, body: Body) -> Any:
         """Write with a body. Its blob stays locked until the transaction is through: unreferred, it is garbage then."""
+        refused = False
         try:
             return await self._write(authorised, body)
+        except AwsError:
+            refused = True
+            raise
         finally:
-            await bodies.discard(spooled)
+            await bodies.discard(spooled, refused=refused)
 
     def _algorithms(self, authorised: steps.Authorised) -> tuple[str, ...]:
         wanted = authorised.bound.digests

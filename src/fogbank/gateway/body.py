@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import ExitStack
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fogbank import auth
 from fogbank.core.call import Body, FileRange
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Content
     from fogbank.core.digests import Digest
-    from fogbank.store.blobs import Blobs, BlobWriter
+    from fogbank.store.blobs import BlobRef, Blobs, BlobWriter
 
 IDLE = 30.0  # seconds without a byte, after which a caller is given up
 BATCH = 1 << 20  # bytes that are hashed and written at a time; a stream holds two such batches in memory
 EXACT = auth.PayloadMode.EXACT
+NO_CHECKSUMS = ("ChecksumAlgorithm", "ChecksumType")  # input members that are about checksums
 
 
 class Source(Protocol):
@@ -61,17 +62,19 @@ async def read_whole(source: Source, headers: Mapping[str, str], most: int) -> b
 
 
 async def chunks(source: Source) -> AsyncIterator[bytes]:
-    """The body's chunks; RequestTimeout when the caller falls silent."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(IDLE) as deadline:
-            async for chunk in source:
-                if chunk:
-                    yield chunk
-                    deadline.reschedule(loop.time() + IDLE)
-    except TimeoutError:
-        what = "Your socket connection to the server was not read from or written to within the timeout period."
-        raise AwsError("RequestTimeout", what, status=400) from None
+    """The body's chunks; RequestTimeout when the caller falls silent. What is done with a chunk takes the time it takes."""
+    arriving = aiter(source)
+    while True:
+        try:
+            async with asyncio.timeout(IDLE):
+                chunk = await anext(arriving)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            what = "Your socket connection to the server was not read from or written to within the timeout period."
+            raise AwsError("RequestTimeout", what, status=400) from None
+        if chunk:
+            yield chunk
 
 
 def too_large(most: int) -> AwsError:
@@ -101,6 +104,8 @@ class Spool:
         declared_hash: str | None = None,
     ) -> None:
         self.size = 0
+        self.blobs = blobs
+        self.finished: BlobRef | None = None
         self.writer: BlobWriter | None = blobs.create(expected) if expected > INLINE_LIMIT else None
         self._decoder = decoder
         self._declared_hash = declared_hash
@@ -140,7 +145,8 @@ class Spool:
         trailers = self._decoder.trailers if self._decoder else {}
         if self.writer is None:
             return Body(self.size, digests, data=b"".join(self._parts), trailers=trailers)
-        return Body(self.size, digests, blob=self.writer.finish(), trailers=trailers)
+        self.finished = self.writer.finish()
+        return Body(self.size, digests, blob=self.finished, trailers=trailers)
 
 
 async def spool(source: AsyncIterator[bytes], spooled: Spool) -> Body:
@@ -199,7 +205,11 @@ async def copy(blobs: Blobs, content: Content, algorithms: Collection[str]) -> t
     """A body made of stored bytes. The files are opened at once: they may be unlinked while they are read."""
     size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in content)
     spooled = Spool(blobs, algorithms, expected=size)
-    return spooled, await asyncio.get_running_loop().run_in_executor(None, _copy, blobs, content, spooled)
+    try:
+        return spooled, await asyncio.get_running_loop().run_in_executor(None, _copy, blobs, content, spooled)
+    except BaseException:
+        await discard(spooled)
+        raise
 
 
 def _copy(blobs: Blobs, content: Content, spooled: Spool) -> Body:
@@ -232,13 +242,33 @@ def _read(file: int, start: int, length: int) -> Iterable[bytes]:
         yield part
 
 
-async def discard(spooled: Spool) -> None:
-    """Let go of a spool's blob: removed if unfinished, and from now on garbage if no record refers to it."""
-    writer = spooled.writer
-    if writer is not None:
-        await asyncio.get_running_loop().run_in_executor(None, _discard, writer)
+async def discard(spooled: Spool, *, refused: bool = False) -> None:
+    """Let go of a spool's blob: from now on it is garbage if no record refers to it.
+
+    Removed at once if it is unfinished, or `refused`: the handler raised, so that surely nothing refers to it.
+    """
+    if spooled.writer is not None:
+        await asyncio.get_running_loop().run_in_executor(None, _discard, spooled, spooled.writer, refused)
 
 
-def _discard(writer: BlobWriter) -> None:
-    writer.abort()
-    writer.close()
+def _discard(spooled: Spool, writer: BlobWriter, refused: bool) -> None:
+    try:
+        writer.abort()
+        if refused and spooled.finished is not None:
+            spooled.blobs.disk.unlink(spooled.blobs.path(spooled.finished))
+    finally:
+        writer.close()
+
+
+def imply_algorithm(found: dict[str, Any], headers: Mapping[str, str]) -> None:
+    """Add ChecksumAlgorithm to an input whose body has a trailing checksum: the trailer's name says it.
+
+    SDKs name it a second time, in x-amz-sdk-checksum-algorithm; without that header the trailer is to be checked all the same.
+    """
+    names = headers.get("x-amz-trailer")
+    if not names:
+        return
+    if "," in names or any(name.startswith("Checksum") and name not in NO_CHECKSUMS for name in found):
+        what = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        raise AwsError("InvalidRequest", what, status=400)
+    found.setdefault("ChecksumAlgorithm", names.strip().lower().removeprefix("x-amz-checksum-").upper())

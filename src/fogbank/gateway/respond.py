@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SERVER = ("server", "Fogbank")
 STREAM_BATCH = 256 * 1024  # bytes read and sent at a time, where an object is in several pieces
+FEW = 64  # files that are looked at on the event loop
+HELD = 512  # files that a response keeps open; an object may have 10,000, and open files are bounded
 
 
 def request_of(scope: Any) -> HttpRequest:
@@ -27,8 +29,11 @@ def request_of(scope: Any) -> HttpRequest:
         headers = joined(items)
     if "host" not in headers and scope.authority:
         headers["host"] = scope.authority
+    method = scope.method
+    if "content-length" not in headers and method in ("PUT", "POST") and scope.http_version == "2":
+        headers["transfer-encoding"] = "chunked"  # what HTTP/2 does not say: a body of unknown length
     client = scope.client.rpartition(":")[0]
-    return HttpRequest(scope.method, scope.path, scope.query_string, headers, b"", client, scope.scheme)
+    return HttpRequest(method, scope.path, scope.query_string, headers, b"", client, scope.scheme)
 
 
 def joined(items: list[tuple[str, str]]) -> dict[str, str]:
@@ -43,8 +48,33 @@ class Missing(Exception):
     """A blob's file is not what its record says."""
 
 
+async def check_files(blobs: Blobs, response: HttpResponse) -> None:
+    """Raise Missing, while there is still an error to answer, unless the files that a response is made of are there in full.
+
+    The server would answer 404 for a missing one, which would be a lie.
+    """
+    body = response.body
+    if isinstance(body, bytes):
+        return
+    pieces = [piece for piece in body if isinstance(piece, FileRange)]
+    if len(pieces) <= FEW:
+        check_all(blobs, pieces)
+    else:
+        await asyncio.get_running_loop().run_in_executor(None, check_all, blobs, pieces)
+
+
+def check_all(blobs: Blobs, pieces: list[FileRange]) -> None:
+    for piece in pieces:
+        try:
+            size = os.stat(blobs.path(piece.blob)).st_size
+        except FileNotFoundError:
+            size = -1
+        if size < piece.start + piece.length:
+            raise Missing(f"blob {piece.blob} has {size} bytes, its record says at least {piece.start + piece.length}")
+
+
 async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs) -> None:
-    """Hand a response to the server. Raises Missing, before anything is sent, if a file is not there in full."""
+    """Hand a response to the server. Raises Missing, before anything is sent, if a file has vanished since it was checked."""
     headers = [*response.headers, SERVER]
     body = response.body
     if method == "HEAD" or response.status in (204, 304):
@@ -53,7 +83,7 @@ async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs)
         protocol.response_bytes(response.status, headers, body)
     elif len(body) == 1 and isinstance(body[0], FileRange):
         piece = body[0]
-        path = checked(blobs, piece)
+        path = str(blobs.path(piece.blob))
         protocol.response_file_range(response.status, headers, path, piece.start, piece.start + piece.length)
     elif all(isinstance(piece, bytes) for piece in body):
         protocol.response_bytes(response.status, headers, b"".join(body))
@@ -61,36 +91,50 @@ async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs)
         await stream(protocol, response.status, headers, body, blobs)
 
 
-def checked(blobs: Blobs, piece: FileRange) -> str:
-    """The path of a blob's file, which the server will open: it answers 404 for a missing one, which would be a lie."""
-    path = str(blobs.path(piece.blob))
-    try:
-        size = os.stat(path).st_size
-    except FileNotFoundError:
-        size = -1
-    if size < piece.start + piece.length:
-        raise Missing(f"blob {piece.blob} has {size} bytes, its record says at least {piece.start + piece.length}")
-    return path
-
-
 async def stream(protocol: Any, status: int, headers: list[tuple[str, str]], body: Content, blobs: Blobs) -> None:
-    """Send an object that is in several pieces."""
-    opened = [
-        piece if isinstance(piece, bytes) else (os.open(checked(blobs, piece), os.O_RDONLY), piece) for piece in body
-    ]
-    loop = asyncio.get_running_loop()
+    """Send an object that is in several pieces. A caller that hangs up ends it."""
+    run = asyncio.get_running_loop().run_in_executor
+    files: dict[int, int] = {}
     try:
+        await run(None, open_first, blobs, body, files)
         transport = protocol.response_stream(status, headers)
-        for piece in opened:
+        for index, piece in enumerate(body):
             if isinstance(piece, bytes):
                 await transport.send_bytes(piece)
                 continue
-            for offset, length in windows(piece[1]):
-                await transport.send_bytes(await loop.run_in_executor(None, os.pread, piece[0], length, offset))
+            if index not in files:
+                files[index] = await run(None, open_file, blobs, piece)
+            for offset, length in windows(piece):
+                await transport.send_bytes(await run(None, read, files[index], offset, length))
+            os.close(files.pop(index))
     finally:
-        for piece in opened:
-            if not isinstance(piece, bytes):
-                os.close(piece[0])
+        for file in files.values():
+            os.close(file)
+
+
+def open_first(blobs: Blobs, body: Content, files: dict[int, int]) -> None:
+    """Open the first files at once, by their places: they may be unlinked while they are sent."""
+    for index, piece in enumerate(body):
+        if len(files) == HELD:
+            return
+        if isinstance(piece, FileRange):
+            files[index] = open_file(blobs, piece)
+
+
+def open_file(blobs: Blobs, piece: FileRange) -> int:
+    """A blob's file, opened. Missing if it is not there."""
+    try:
+        return os.open(blobs.path(piece.blob), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Missing(f"blob {piece.blob} is missing") from None
+
+
+def read(file: int, offset: int, length: int) -> bytes:
+    """Bytes of a file. Missing if it has become shorter: what follows must not be sent in their place."""
+    data = os.pread(file, length, offset)
+    if len(data) != length:
+        raise Missing("a blob is shorter than its record says")
+    return data
 
 
 def windows(piece: FileRange) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ from fogbank.core.authorize import Question, allowed, denied
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.principal import ANONYMOUS, Principal
 from fogbank.core.service import NO_PERMISSION_NEEDED, Bound, Input, Permission
+from fogbank.gateway.body import imply_algorithm
 from fogbank.services import registry
 from fogbank.services.iam import credentials
 from fogbank.wire import HttpRequest, load
@@ -190,6 +191,8 @@ def parse(authenticated: Authenticated) -> Parsed:
     if bound is None:
         raise not_implemented(f"The operation {meaning.service}:{meaning.operation}")
     found = identified.operation.codec(meaning.protocol).parse(meaning.request, meaning.labels)
+    if identified.streams and "ChecksumAlgorithm" in bound.takes:
+        imply_algorithm(found, meaning.request.headers)
     if not found.keys() <= bound.takes:
         other = sorted(found.keys() - bound.takes)
         raise not_implemented(f"{meaning.operation} with {', '.join(other)}")
