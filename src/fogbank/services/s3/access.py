@@ -19,16 +19,7 @@ def no_such_bucket(name: str) -> AwsError:
 
 def open_bucket(call: Call, req: Input) -> Bucket:
     """The addressed bucket: it exists, in the region that the request is signed for, with the owner that the caller expects."""
-    return open_named(call, req["Bucket"], req.get("ExpectedBucketOwner"))
-
-
-def open_named(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
-    """The bucket of this name, checked as `open_bucket` does."""
-    bucket = buckets.get(call.tx, name)
-    if bucket is None:
-        raise no_such_bucket(name)
-    if expected_owner is not None and expected_owner != bucket.account:
-        raise AwsError("AccessDenied", "Access Denied")
+    bucket = open_named(call, req["Bucket"], req.get("ExpectedBucketOwner"))
     if bucket.region != call.region and call.principal.kind != "anonymous":
         raise AwsError(
             "AuthorizationHeaderMalformed",
@@ -38,6 +29,16 @@ def open_named(call: Call, name: str, expected_owner: str | None = None) -> Buck
                 "BucketRegion": bucket.region,
             },  # body and header: HEAD's answer has no body
         )
+    return bucket
+
+
+def open_named(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
+    """The bucket of this name, in any region (copies read from all of them), with the owner that the caller expects."""
+    bucket = buckets.get(call.tx, name)
+    if bucket is None:
+        raise no_such_bucket(name)
+    if expected_owner is not None and expected_owner != bucket.account:
+        raise AwsError("AccessDenied", "Access Denied")
     return bucket
 
 

@@ -29,9 +29,10 @@ SOURCE = (
 def source_of(req: Input) -> tuple[str, str]:
     """The bucket and key of x-amz-copy-source: `/bucket/key`, encoded as in a form, perhaps with `?versionId=`."""
     path, _, version = req["CopySource"].partition("?versionId=")
+    path = unquote_plus(path)
     if path.startswith("arn:"):
         raise not_implemented("Copying from an access point")
-    bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
+    bucket, _, key = path.removeprefix("/").partition("/")
     if not bucket or not key:
         fields = {"ArgumentName": "x-amz-copy-source", "ArgumentValue": req["CopySource"][:1024]}
         raise AwsError("InvalidArgument", "Invalid copy source object key", fields=fields)

@@ -110,8 +110,7 @@ def part_range(found: Object, number: int, header: str | None) -> tuple[int, int
         raise AwsError("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     sizes = [part.size for part in found.parts] or [found.size]
     if not 1 <= number <= len(sizes):
-        raise AwsError(
-            "InvalidPartNumber", "The requested partnumber is not satisfiable", fields={"PartNumberRequested": number}
-        )
+        fields = {"ActualPartCount": len(sizes), "PartNumberRequested": number}
+        raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", status=416, fields=fields)
     start = sum(sizes[: number - 1])
     return start, start + sizes[number - 1]
