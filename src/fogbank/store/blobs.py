@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     from fogbank.store.outbox import Handler
 
 INLINE_LIMIT: Final = 65536
-"""Bytes. A body up to this size is cheaper as a small blob in the state database; a larger one as a file."""
+"""Bytes. A body up to this size is better kept as a small blob in the state database, a larger one as a file.
+
+Measured (bench/micro_store.py inline; 16 writers; microseconds a synced put, inline and as a file): 4 KiB 71 and 599, 64 KiB 308
+and 528, 128 KiB 612 and 529, 256 KiB 1259 and 651. Whole reads: 64 KiB 29 and 25, 256 KiB 116 and 47.
+"""
 
 GRACE: Final = timedelta(seconds=60)
 """How long a file outlives its last reference, for a reader that has its path but has not opened it."""
