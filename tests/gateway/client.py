@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import io
 import socket
 import ssl
 from dataclasses import dataclass, field, replace
@@ -13,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 from xml.etree import ElementTree as ET
 
-from auth.sigv4_client import ChunkSigner
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from auth.sigv4_client import ChunkSigner
+
 if TYPE_CHECKING:
+    import io
     from collections.abc import Mapping
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -165,9 +166,7 @@ class Signer:
         given = {"x-amz-decoded-content-length": str(length), "content-encoding": "aws-chunked", **headers}
         if trailer:
             given["x-amz-trailer"] = trailer
-        return replace(
-            self.sign("PUT", target, given, payload="STREAMING-UNSIGNED-PAYLOAD-TRAILER"), body=framed
-        )
+        return replace(self.sign("PUT", target, given, payload="STREAMING-UNSIGNED-PAYLOAD-TRAILER"), body=framed)
 
     def _signed(
         self, signer: Any, method: str, target: str, headers: Mapping[str, str], body: bytes, **options: Any
@@ -176,7 +175,9 @@ class Signer:
         request = AWSRequest(method, url, headers=dict(headers), data=body)
         now = datetime.now(UTC) - timedelta(seconds=self.ago)
         with mock.patch("botocore.auth.get_current_datetime", return_value=now):
-            signer(Credentials(self.key, self.secret, self.token), self.service, self.region, **options).add_auth(request)
+            signer(Credentials(self.key, self.secret, self.token), self.service, self.region, **options).add_auth(
+                request
+            )
         return request
 
 

@@ -250,7 +250,7 @@ def keys(live: Live) -> Iterator[Keys]:
     deleted, inactive = [
         live.signer.but(key=key["AccessKeyId"], secret=key["SecretAccessKey"], service="s3") for key in made
     ]
-    yield Keys(live.signer, deleted, inactive)
+    return Keys(live.signer, deleted, inactive)
 
 
 @pytest.mark.parametrize("make", [put, small, url, java, go, boto], ids=lambda made: made.__name__)

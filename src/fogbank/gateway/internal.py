@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank import __version__
+from fogbank.core.errors import AwsError
 from fogbank.gateway.metrics import exposition
 from fogbank.services import registry
+from fogbank.store.api import StoreError
 from fogbank.wire import HttpResponse
+from fogbank.wire.hosts import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,14 @@ if TYPE_CHECKING:
 
 PREFIXES = ("/_fogbank/", "/_localstack/")
 _JSON = [("content-type", "application/json")]
+
+
+def is_internal(request: HttpRequest) -> bool:
+    """Whether a path under the prefixes is the region's own: at a host of a bucket it is an object's key."""
+    try:
+        return not LOCAL.read(request.headers.get("host", "")).bucket
+    except AwsError:
+        return False
 
 
 class Internal:
@@ -42,8 +53,11 @@ class Internal:
 
     def _health(self) -> HttpResponse:
         """Healthy is: the state can be read. The form is the one that tools for other stand-ins know."""
-        with self._region.store.snapshot() as tx:
-            tx.get(b"health")
+        try:
+            with self._region.store.snapshot() as tx:
+                tx.get(b"health")
+        except StoreError:
+            return HttpResponse(503, _JSON, msgspec.json.encode({"status": "failing", "version": __version__}))
         running = dict.fromkeys(registry.services(), "running")
         return HttpResponse(
             200, _JSON, msgspec.json.encode({"status": "ok", "services": running, "version": __version__})

@@ -6,6 +6,8 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
 from fogbank.core.call import FileRange
 from fogbank.wire import HttpRequest, HttpResponse
 
@@ -107,6 +109,8 @@ async def stream(protocol: Any, status: int, headers: list[tuple[str, str]], bod
             for offset, length in windows(piece):
                 await transport.send_bytes(await run(None, read, files[index], offset, length))
             os.close(files.pop(index))
+    except ProtocolClosed:
+        pass
     finally:
         for file in files.values():
             os.close(file)

@@ -17,8 +17,7 @@ from fogbank.core.ids import Ids
 from fogbank.core.region import Region
 from fogbank.gateway import metrics
 from fogbank.gateway.app import Gateway
-from fogbank.gateway.failures import failure_of
-from fogbank.gateway.internal import PREFIXES, Internal
+from fogbank.gateway.internal import PREFIXES, Internal, is_internal
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.respond import Missing, request_of, send
 from fogbank.region.data import DataDir, read_root_credentials, write_file
@@ -52,16 +51,15 @@ class App:
     async def __call__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
         request = request_of(scope)
-        if request.path.startswith(PREFIXES):
+        if request.path.startswith(PREFIXES) and is_internal(request):
             response = self._internal.answer(request)
         else:
             response = await self._gateway.answer(request, protocol)
         try:
             await send(protocol, request.method, response, self._gateway.region.blobs)
-        except Missing as error:
+        except Missing as error:  # within a moment of the check: too late for more than a broken answer
             _log.error("an object's bytes are missing", extra={"fields": {"error": str(error), "path": request.path}})
-            code = failure_of(error).status or 500
-            protocol.response_empty(code, [])
+            protocol.response_empty(500, [])
 
 
 def open_region(settings: Settings) -> Region:
@@ -124,13 +122,14 @@ def token_of(data: DataDir) -> str:
 
 
 async def leave_metrics(path: Path, recorder: Recorder) -> None:
-    """Keep this worker's filed counters fresh."""
+    """Keep this worker's filed counters fresh, as far as there is space for them."""
     while True:
         await asyncio.sleep(LEAVE_METRICS)
-        metrics.leave(path, metrics.flat(recorder.counters))
+        with contextlib.suppress(OSError):
+            metrics.leave(path, metrics.flat(recorder.counters))
 
 
 def gathered(mine: Path, recorder: Recorder) -> list[tuple[str, metrics.Counters]]:
     """All workers' counters, this one's as of now."""
-    metrics.leave(mine, metrics.flat(recorder.counters))
-    return metrics.gather(mine.parent)
+    others = [(name, counters) for name, counters in metrics.gather(mine.parent) if name != mine.stem]
+    return [(mine.stem, metrics.flat(recorder.counters)), *others]
