@@ -45,9 +45,9 @@ Content = list[bytes | FileRange]
 
 
 class Call:
-    """One request, as its handler sees it."""
+    """One request, as its handler sees it. `served` are the regions that this installation is restricted to; empty is any."""
 
-    __slots__ = ("account", "body", "ids", "now", "principal", "region", "request", "request_id", "tx")
+    __slots__ = ("account", "body", "ids", "now", "principal", "region", "request", "request_id", "served", "tx")
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Call:
         request_id: str,
         request: HttpRequest,
         ids: Ids,
+        served: tuple[str, ...] = (),
         body: Body | None = None,
     ) -> None:
         self.tx = tx
@@ -69,6 +70,7 @@ class Call:
         self.request_id = request_id
         self.request = request
         self.ids = ids
+        self.served = served
         self.body = body
 
     def allowed(self, action: str, resource: str, owner: str) -> bool:

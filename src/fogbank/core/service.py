@@ -46,6 +46,7 @@ class Bound(msgspec.Struct, frozen=True):
     action: str
     resource: str
     takes: frozenset[str]
+    makes: bool
     also: Callable[[Input], list[Permission]] | None
     before_body: Callable[[Call, Any], None] | None
     body_from: Callable[[Call, Any], Content] | None
@@ -84,6 +85,7 @@ class Service:
         *,
         takes: str,
         action: str | None = None,
+        makes: bool = False,
         also: Callable[[Input], list[Permission]] | None = None,
         before_body: Callable[[Call, Any], None] | None = None,
         body_from: Callable[[Call, Any], Content] | None = None,
@@ -92,7 +94,8 @@ class Service:
         """Bind the decorated function to the operation of its name.
 
         `resource` is a key of the service's templates, or `*`. `takes` lists the input members that the function honours; a
-        request with any other is answered NotImplemented. `action` where IAM's differs from the operation's name; `also` gives
+        request with any other is answered NotImplemented. `makes` says that the resource is the caller's, whoever has one of that
+        name already. `action` where IAM's differs from the operation's name; `also` gives
         further permissions that a request needs. `before_body` runs on a snapshot before a streamed body is read; `body_from`
         gives stored bytes that the operation takes as its body; `digests` says which digests of a body are wanted.
         """
@@ -111,6 +114,7 @@ class Service:
                 action=action if action is not None else f"{self.iam_prefix}:{name}",
                 resource="*" if resource == "*" else self.resources[resource],
                 takes=members,
+                makes=makes,
                 also=also,
                 before_body=before_body,
                 body_from=body_from,

@@ -146,6 +146,7 @@ class Gateway:
             request_id=identified.received.id,
             request=identified.meaning.request,
             ids=self.region.ids,
+            served=self.region.served,
             body=body,
         )
 

@@ -193,12 +193,21 @@ def request_spool(
     mode = verified.payload if verified else auth.payload_mode(declared) if declared else auth.PayloadMode.UNSIGNED
     if mode.chunked:
         decoder = auth.chunk_decoder(mode, headers, verified)
+        algorithms = {*algorithms, *announced(headers)}
         return Spool(blobs, algorithms, expected=auth.decoded_length(headers), decoder=decoder)
     length = content_length(headers)
     if length is None:
         # Without a length nobody could tell a broken connection from the end.
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
     return Spool(blobs, algorithms, expected=length, declared_hash=declared if mode is EXACT else None)
+
+
+def announced(headers: Mapping[str, str]) -> Iterable[str]:
+    """The checksum algorithms whose values the body's trailers will carry."""
+    for name in headers.get("x-amz-trailer", "").split(","):
+        algorithm = name.strip().upper().removeprefix("X-AMZ-CHECKSUM-")
+        if algorithm in NEW:
+            yield algorithm
 
 
 async def copy(blobs: Blobs, content: Content, algorithms: Collection[str]) -> tuple[Spool, Body]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fogbank.core.call import Content
     from fogbank.store.blobs import Blobs
 
+CLOSE = ("connection", "close")
 SERVER = ("server", "Fogbank")
 STREAM_BATCH = 256 * 1024  # bytes read and sent at a time, where an object is in several pieces
 FEW = 64  # files that are looked at on the event loop
@@ -44,6 +45,14 @@ def joined(items: list[tuple[str, str]]) -> dict[str, str]:
     for name, value in items:
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
+
+
+def unread(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether a request that expects `100 Continue` may get its answer without: a refusal, or there is no body to go on with.
+
+    botocore then takes the next answer on that connection for the rest of this one, and hangs; AWS closes the connection.
+    """
+    return response.status >= 400 or request.headers.get("content-length", "0") == "0"
 
 
 class Missing(Exception):

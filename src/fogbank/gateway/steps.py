@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
     from fogbank.wire import Operation
 
+NOBODYS: Input = {}  # names that find no owner: the resource is the caller's
 EMPTY_HASH = sha256(b"").hexdigest()
 
 
@@ -206,7 +207,7 @@ def authorise(tx: Tx, parsed: Parsed) -> Authorised:
         if principal.kind == "anonymous":
             raise denied(Question(principal, "", "*", ""), parsed.authenticated.identified.meaning.protocol)
     else:
-        ask(tx, parsed, Permission(bound.action, resource_of(parsed), parsed.input))
+        ask(tx, parsed, Permission(bound.action, resource_of(parsed), NOBODYS if bound.makes else parsed.input))
     if bound.also is not None:
         for permission in bound.also(parsed.input):
             ask(tx, parsed, permission)

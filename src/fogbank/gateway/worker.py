@@ -19,7 +19,7 @@ from fogbank.gateway import metrics
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.internal import PREFIXES, Internal, is_internal
 from fogbank.gateway.record import Recorder
-from fogbank.gateway.respond import Missing, request_of, send
+from fogbank.gateway.respond import CLOSE, Missing, request_of, send, unread
 from fogbank.region.data import DataDir, read_root_credentials, write_file
 from fogbank.region.listener import serve
 from fogbank.region.log import LogFile
@@ -55,6 +55,8 @@ class App:
             response = self._internal.answer(request)
         else:
             response = await self._gateway.answer(request, protocol)
+        if "expect" in request.headers and unread(request, response):
+            response.headers.append(CLOSE)
         try:
             await send(protocol, request.method, response, self._gateway.region.blobs)
         except Missing as error:  # within a moment of the check: too late for more than a broken answer

@@ -162,7 +162,6 @@ def test_create_bucket_again_keeps_its_objects_and_its_date(region: LocalRegion,
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"here"
 
 
-@pytest.mark.xfail(strict=True, reason="the gateway asks the owner of the other bucket for permission: reported")
 def test_a_buckets_name_is_taken_for_all_accounts(region: LocalRegion, bucket: str) -> None:
     error = refusal(dev(region, OTHER).create_bucket, Bucket=bucket)
     assert (error["Code"], error["Status"], error["BucketName"]) == ("BucketAlreadyExists", 409, bucket)

@@ -41,7 +41,7 @@ BUCKETS_PER_ACCOUNT = 10_000
 PAGE = 10_000
 
 
-@s3.operation("write", "bucket", takes="Bucket ACL CreateBucketConfiguration ObjectOwnership")
+@s3.operation("write", "bucket", makes=True, takes="Bucket ACL CreateBucketConfiguration ObjectOwnership")
 def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]:
     """Make a bucket in the region that the request is signed for, or where us-east-1 is told to make it."""
     name = req["Bucket"]
@@ -84,6 +84,9 @@ def location(call: Call, req: CreateBucketRequestTypeDef) -> str:
                 "The specified location-constraint is not valid",
                 fields={"LocationConstraint": constraint},
             )
+        if call.served and constraint and constraint not in call.served:
+            what = f"The {constraint} region is not served here"
+            raise AwsError("InvalidLocationConstraint", what, fields={"LocationConstraint": constraint})
         return constraint or CLASSIC_REGION
     if constraint != call.region:
         what = (

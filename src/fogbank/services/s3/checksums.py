@@ -14,6 +14,8 @@ from fogbank.core.errors import AwsError
 from fogbank.services.s3.records import Checksum
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fogbank.core.call import Body
     from fogbank.core.service import Input
 
@@ -23,16 +25,20 @@ FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
 CAN_BE_WHOLE = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
 HEADER_PREFIX = "x-amz-checksum-"
 MEMBERS = {algorithm: f"Checksum{algorithm}" for algorithm in ALGORITHMS}
+ALGORITHM_OF_MEMBER = {member: algorithm for algorithm, member in MEMBERS.items()}
+ALGORITHM_OF_HEADER = {HEADER_PREFIX + algorithm.lower(): algorithm for algorithm in ALGORITHMS}
+NO_TRAILERS: Mapping[str, str] = {}
 
 
 def wanted(req: Input) -> tuple[str, ...]:
-    """The digests that an upload needs: MD5 for its ETag, and one checksum."""
+    """The digests that an upload needs, besides those of its trailers: MD5 for its ETag, and one checksum."""
     return ("MD5", algorithm_of(req) or DEFAULT)
 
 
-def algorithm_of(req: Input) -> str | None:
-    """The checksum algorithm that the caller chose: by a value, or by name for a trailer."""
-    given = [algorithm for algorithm, member in MEMBERS.items() if member in req]
+def algorithm_of(req: Input, trailers: Mapping[str, str] = NO_TRAILERS) -> str | None:
+    """The checksum algorithm that the caller chose: by a value in a header or a trailer, or by name for a trailer to come."""
+    given = [ALGORITHM_OF_MEMBER[member] for member in ALGORITHM_OF_MEMBER.keys() & req.keys()]
+    given += [ALGORITHM_OF_HEADER[name] for name in trailers if name in ALGORITHM_OF_HEADER]
     if len(given) > 1:
         raise AwsError(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
@@ -48,7 +54,7 @@ def algorithm_of(req: Input) -> str | None:
 def check_upload(req: Input, body: Body) -> Checksum:
     """The checksum to keep of an upload, after all that the caller said of its body has proved right."""
     check_md5(req.get("ContentMD5"), body.digests["MD5"])
-    algorithm = algorithm_of(req)
+    algorithm = algorithm_of(req, body.trailers)
     computed = base64(body.digests[algorithm or DEFAULT])
     if algorithm is not None:
         check_value(algorithm, expected_value(req, body, algorithm), computed)

@@ -13,6 +13,8 @@ from fogbank.services.s3.records import Part, Upload, parts, uploads
 from fogbank.services.s3.service import s3
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from types_boto3_s3.type_defs import (
         AbortMultipartUploadRequestTypeDef,
         CreateMultipartUploadRequestTypeDef,
@@ -94,9 +96,9 @@ def check_part(call: Call, req: UploadPartRequestTypeDef) -> None:
     check_algorithm(req, open_upload(call, req))
 
 
-def check_algorithm(req: Input, upload: Upload) -> None:
+def check_algorithm(req: Input, upload: Upload, trailers: Mapping[str, str] = checksums.NO_TRAILERS) -> None:
     """A part comes with a checksum by its upload's algorithm, or with none."""
-    given = checksums.algorithm_of(req)
+    given = checksums.algorithm_of(req, trailers)
     if given is not None and given != upload.algorithm and upload.checksum_type == "COMPOSITE":
         expected, actual = upload.algorithm.lower(), given.lower()
         what = f"Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {actual}"
@@ -134,7 +136,7 @@ def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
     assert body is not None
     checksum = checksums.check_upload(req, body)
     upload = open_upload(call, req)
-    check_algorithm(req, upload)
+    check_algorithm(req, upload, body.trailers)
     part = Part(
         size=body.size,
         etag=body.digests["MD5"].hex(),
@@ -143,7 +145,7 @@ def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
         segments=content.keep(call, body),
     )
     replace_part(call, req, part)
-    told = checksums.told(checksum) if checksums.algorithm_of(req) else {}
+    told = checksums.told(checksum) if checksums.algorithm_of(req, body.trailers) else {}
     told.pop("ChecksumType", None)
     return {"ETag": f'"{part.etag}"', **told}
 
