@@ -103,7 +103,7 @@ class Gateway:
             self.region.blobs, headers, authenticated.verified, claim, self._algorithms(authorised)
         )
         try:
-            body = await bodies.spool(bodies.chunks(source), spooled)
+            body = await bodies.spool(source, headers, spooled)
         except BaseException:
             await bodies.discard(spooled)
             raise

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its own name for it, not listed in __all__
+
 from fogbank import auth
 from fogbank.core.call import Body, FileRange
 from fogbank.core.digests import NEW
@@ -50,6 +52,8 @@ async def read_whole(source: Source, headers: Mapping[str, str], most: int) -> b
         return b""
     if length is not None and length > most:
         raise too_large(most)
+    if length is not None and length <= INLINE_LIMIT:
+        return await read_small(source, length)
     parts, size = [], 0
     async for chunk in chunks(source):
         parts.append(chunk)
@@ -59,6 +63,26 @@ async def read_whole(source: Source, headers: Mapping[str, str], most: int) -> b
     if length is not None and size != length:
         raise incomplete()
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def read_small(source: Source, length: int) -> bytes:
+    """A body of few bytes, taken from the server at once: it has as long as others have for a chunk."""
+    try:
+        async with asyncio.timeout(IDLE):
+            data = await source()
+    except TimeoutError:
+        raise timed_out() from None
+    except ProtocolClosed:
+        raise incomplete() from None
+    if len(data) != length:
+        raise incomplete()
+    return data
+
+
+def timed_out() -> AwsError:
+    """The error for a caller who falls silent."""
+    what = "Your socket connection to the server was not read from or written to within the timeout period."
+    return AwsError("RequestTimeout", what, status=400)
 
 
 async def chunks(source: Source) -> AsyncIterator[bytes]:
@@ -71,8 +95,7 @@ async def chunks(source: Source) -> AsyncIterator[bytes]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            what = "Your socket connection to the server was not read from or written to within the timeout period."
-            raise AwsError("RequestTimeout", what, status=400) from None
+            raise timed_out() from None
         if chunk:
             yield chunk
 
@@ -149,12 +172,17 @@ class Spool:
         return Body(self.size, digests, blob=self.finished, trailers=trailers)
 
 
-async def spool(source: AsyncIterator[bytes], spooled: Spool) -> Body:
+async def spool(source: Source, headers: Mapping[str, str], spooled: Spool) -> Body:
     """Feed a body to a spool: batches are hashed and written in a thread while the next one arrives."""
-    if spooled.writer is None:
-        async for chunk in source:
-            spooled.feed([chunk])
+    length = content_length(headers)
+    if spooled.writer is None and length is not None and length <= 2 * INLINE_LIMIT:  # aws-chunked has frames, too
+        spooled.feed([await read_small(source, length)] if length else [])
         return spooled.finish()
+    return await spool_stream(chunks(source), spooled)
+
+
+async def spool_stream(source: AsyncIterator[bytes], spooled: Spool) -> Body:
+    """Feed a large body to a spool, or one of unknown length."""
     loop = asyncio.get_running_loop()
     batch: list[bytes] = []
     size = 0
