@@ -32,6 +32,7 @@ class DataDir:
         self.credentials = root / "root-credentials"
         self.run = root / "run"
         self.runtime = self.run / "supervisor.json"
+        self.launched = self.run / "launched.json"
         self.control_socket = self.run / "control.sock"
         self.logs = root / "logs"
         self.log = self.logs / "fogbank.log"

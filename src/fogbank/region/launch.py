@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import msgspec
 
 from fogbank.region import log, processes
-from fogbank.region.data import DataDir, root_credentials, take_lock
+from fogbank.region.data import DataDir, root_credentials, take_lock, write_file
 from fogbank.region.errors import RegionError
+from fogbank.region.settings import effective_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,13 @@ class AlreadyRunningError(RegionError):
     def __init__(self, data: DataDir, runtime: processes.Runtime) -> None:
         super().__init__(f"already running on {data.root}: {runtime.endpoint} (pid {runtime.supervisor.pid})")
         self.runtime = runtime
+
+
+class Launched(msgspec.Struct, frozen=True):
+    """How the region on a directory was last started: its settings in force, as a settings file, and whether detached."""
+
+    settings: str
+    detached: bool
 
 
 class _Answer(msgspec.Struct):
@@ -87,6 +95,8 @@ def _supervise(
     events = log.open_log(path, "supervisor", level=settings.log_level, style=settings.log_format, detached=log_file)
     log.adopt_logging(events)
     certificates, ca = _certificates(settings, data)
+    launched = Launched(effective_file(settings), detached=log_file)
+    write_file(data.launched, msgspec.json.encode(launched), 0o600)
     from fogbank.region import http_server  # noqa: F401 - imported here once, shared by the forks
     from fogbank.region.supervisor import Supervisor
 
@@ -200,6 +210,14 @@ def _detached_life(settings: Settings, write: int, worker: Any, control: Any) ->
         tell(_Answer(error=f"{type(error).__name__}: {error}"))
         raise
     return 0
+
+
+def launched(data: DataDir) -> Launched | None:
+    """How the region on this directory was last started; None if that is not known."""
+    try:
+        return msgspec.json.decode(data.launched.read_bytes(), type=Launched)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def stop(data: DataDir, *, patience: float) -> processes.Runtime | None:
