@@ -14,9 +14,12 @@ from botocore.serialize import create_serializer
 
 from fogbank.wire.http import HttpRequest
 from fogbank.wire.model import Traits, data_directory
+from fogbank.wire.route import Router, compile_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from fogbank.wire.service import Model
 
 ENDPOINT = "http://localhost:4566"
 
@@ -62,3 +65,16 @@ def raw_models() -> Iterator[Traits]:
         versions = sorted(directory.glob("*/service-2.json.gz"))
         if versions:
             yield msgspec.json.decode(gzip.decompress(versions[-1].read_bytes()))
+
+
+@lru_cache(maxsize=8)
+def router_of(model: Model) -> Router:
+    """The router of a model, kept while its operations are tested."""
+    return compile_router(model.raw)
+
+
+def route(model: Model, request: HttpRequest) -> tuple[str, dict[str, str]]:
+    """The operation and the labels of a REST request; fails where there is none."""
+    found = router_of(model)(request)
+    assert found is not None
+    return found

@@ -26,7 +26,8 @@ def parse(
     operation: Operation, body: bytes = b"", *, query: str = "", labels: dict[str, str] | None = None, **headers: str
 ) -> dict[str, Any]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return operation.parse(HttpRequest("POST", "/", query, named, body), labels or {})
+    request = HttpRequest("POST", "/", query, named, body)
+    return operation.parser(operation.model.protocol)(request, labels or {})
 
 
 def error_of(operation: Operation, body: bytes = b"", **more: Any) -> AwsError:

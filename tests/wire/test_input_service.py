@@ -72,28 +72,10 @@ def test_traits_of_operations() -> None:
     assert load("logs").signing_name == "logs"
 
 
-def test_a_request_shows_its_protocol() -> None:
-    model = load("cloudwatch")
-    assert set(model.protocols) == {"smithy-rpc-v2-cbor", "json", "query"}
-    for headers, protocol in (
-        ({"smithy-protocol": "rpc-v2-cbor"}, "smithy-rpc-v2-cbor"),
-        ({"x-amz-target": "GraniteServiceVersion20100801.ListMetrics"}, "json"),
-        ({"content-type": "application/x-www-form-urlencoded"}, "query"),
-    ):
-        assert model.protocol_of(HttpRequest("POST", "/", "", headers)) == protocol
-
-
 def test_codecs_render_results_and_errors() -> None:
     operation = load("iam").operations["GetUser"]
     codec = operation.codec("query")
     assert codec is operation.codec("query")
     assert codec.render({}).status == 200
     assert codec.render_error(AwsError("NoSuchEntity", "none"), "id").status == 404
-    assert operation.render_error(AwsError("NoSuchEntity", "none"), "id").status == 404
     assert load("s3").render_unknown(AwsError("AccessDenied", "no"), "id").status == 403
-
-
-def test_routes_of_no_operation() -> None:
-    with pytest.raises(AwsError) as caught:
-        load("lambda").route(HttpRequest("GET", "/nothing/here", "", {}))
-    assert caught.value.code == "UnknownOperationException"

@@ -154,11 +154,14 @@ def test_lengths_count_characters_and_bytes() -> None:
     refused({"Name": "abc", "Secret": "😀" * 7})
 
 
+LABELS = {"Bucket": "b", "Key": "k"}
+
+
 def request(service: str, operation: str, body: bytes = b"", query: str = "", **headers: str) -> AwsError:
     model = load(service)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with pytest.raises(AwsError) as caught:
-        model.operations[operation].parse(HttpRequest("POST", "/", query, named, body), {"Bucket": "b", "Key": "k"})
+        model.operations[operation].parser(model.protocol)(HttpRequest("POST", "/", query, named, body), LABELS)
     return caught.value
 
 
@@ -232,7 +235,7 @@ def test_enums_that_s3_ignores() -> None:
     got = (
         load("s3")
         .operations["GetObject"]
-        .parse(HttpRequest("GET", "/b/k", "", {"x-amz-checksum-mode": "perhaps"}), {"Bucket": "b", "Key": "k"})
+        .parser("rest-xml")(HttpRequest("GET", "/b/k", "", {"x-amz-checksum-mode": "perhaps"}), LABELS)
     )
     assert got["ChecksumMode"] == "perhaps"
 

@@ -18,9 +18,9 @@ from fogbank.wire.model import Shape, Traits, read_model
 from fogbank.wire.validate import compile_validator
 
 if TYPE_CHECKING:
+    from fogbank.wire.render_base import ErrorRenderer, Renderer
+
     Parse = Callable[[HttpRequest, Mapping[str, str]], dict[str, Any]]
-    Render = Callable[..., HttpResponse]
-    RenderError = Callable[..., HttpResponse]
 
 QUERY, EC2, JSON, REST_JSON, REST_XML, CBOR = "query", "ec2", "json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"
 
@@ -44,15 +44,11 @@ MAX_DECOMPRESSED = 16 << 20  # bytes; AWS takes no request of these operations o
 
 
 class Codec(NamedTuple):
-    """An operation in one protocol.
-
-    `parse(request, labels) -> input`, validated; `render(result) -> HttpResponse`;
-    `render_error(error, request_id, resource="", host_id="") -> HttpResponse`.
-    """
+    """An operation in one protocol: what parses and validates its requests, and what renders its results and errors."""
 
     parse: Parse
-    render: Render
-    render_error: RenderError
+    render: Renderer
+    render_error: ErrorRenderer
 
 
 class Operation:
@@ -116,20 +112,6 @@ class Operation:
                 self._codecs[protocol] = codec
         return codec
 
-    def parse(self, request: HttpRequest, labels: Mapping[str, str]) -> dict[str, Any]:
-        """The validated input of a request, in the protocol that it came in."""
-        return self.parser(self.model.protocol_of(request))(request, labels)
-
-    def render(self, result: Mapping[str, Any], protocol: str | None = None) -> HttpResponse:
-        """The response that carries a result, in a protocol of the model (else its first)."""
-        return self.codec(protocol or self.model.protocol).render(result)
-
-    def render_error(
-        self, error: AwsError, request_id: str, resource: str = "", host_id: str = "", protocol: str | None = None
-    ) -> HttpResponse:
-        """The response that carries an error, in a protocol of the model (else its first)."""
-        return self.codec(protocol or self.model.protocol).render_error(error, request_id, resource, host_id)
-
     def unvalidated(self, protocol: str) -> Parse:
         """What parses requests in one protocol and takes whatever has the right types."""
         module = importlib.import_module(f"fogbank.wire.{_PARSERS[protocol]}")
@@ -141,13 +123,13 @@ class Operation:
         validate = compile_validator(self.input, protocol, self.model.name)
         return parse if validate is None else _validated(parse, validate)
 
-    def _compile_renderers(self, protocol: str) -> tuple[Render, RenderError]:
+    def _compile_renderers(self, protocol: str) -> tuple[Renderer, ErrorRenderer]:
         model = self.model.raw_for(protocol)
         module = importlib.import_module(f"fogbank.wire.{_RENDERERS[protocol]}")
         errors = importlib.import_module("fogbank.wire.render_errors")
         return (
             module.compile_renderer(model, self.name, self.output),
-            _with_defaults(errors.compile_error_renderer(model, self.name)),
+            errors.compile_error_renderer(model, self.name),
         )
 
     def __repr__(self) -> str:
@@ -180,35 +162,6 @@ class Model:
             return self.raw
         return {**self.raw, "metadata": {**self.raw["metadata"], "protocol": protocol}}
 
-    def protocol_of(self, request: HttpRequest) -> str:
-        """The protocol that a request came in, of those that the model lists."""
-        if len(self.protocols) == 1:
-            return self.protocol
-        headers = request.headers
-        if "smithy-protocol" in headers and CBOR in self.protocols:
-            return CBOR
-        if "x-amz-target" in headers and JSON in self.protocols:
-            return JSON
-        return QUERY if QUERY in self.protocols else self.protocol
-
-    def route(self, request: HttpRequest) -> tuple[Operation, dict[str, str]]:
-        """The operation and its URI labels by method, path, query and headers; AwsError if the model has none."""
-        found = self._router(request)
-        if found is None:
-            if self.protocol == REST_XML:
-                raise AwsError(
-                    "MethodNotAllowed", "The specified method is not allowed against this resource.", status=405
-                )
-            raise AwsError("UnknownOperationException", "The requested operation does not exist.", status=404)
-        name, labels = found
-        return self.operations[name], labels
-
-    @cached_property
-    def _router(self) -> Callable[[HttpRequest], tuple[str, dict[str, str]] | None]:
-        module = importlib.import_module("fogbank.wire.route")
-        router: Callable[[HttpRequest], tuple[str, dict[str, str]] | None] = module.compile_router(self.raw)
-        return router
-
     def render_unknown(
         self, error: AwsError, request_id: str, resource: str = "", host_id: str = "", protocol: str | None = None
     ) -> HttpResponse:
@@ -221,7 +174,7 @@ class Model:
         return render(error, request_id, resource, host_id)
 
     @cached_property
-    def _unknown_renderers(self) -> dict[str, RenderError]:
+    def _unknown_renderers(self) -> dict[str, ErrorRenderer]:
         return {}
 
     def __repr__(self) -> str:
@@ -294,13 +247,6 @@ def _gunzip(body: bytes) -> bytes:
     if not decompressor.eof:
         raise AwsError("SerializationException", "The request body is not valid gzip")
     return data
-
-
-def _with_defaults(render: Callable[[AwsError, str, str, str], HttpResponse]) -> RenderError:
-    def render_error(error: AwsError, request_id: str, resource: str = "", host_id: str = "") -> HttpResponse:
-        return render(error, request_id, resource, host_id)
-
-    return render_error
 
 
 _LOAD = threading.Lock()
