@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,12 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RegionError, match="cannot write"):
         aws_files.write(tmp_path / "file" / "x", b"")
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "config").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "config"):
+        with pytest.raises(RegionError, match="not a regular file"):
+            aws_files.write(tmp_path / name, b"x")
+    assert (tmp_path / "pipe").is_fifo()

@@ -60,6 +60,8 @@ def write(path: Path, content: bytes) -> None:
     """Replace the file, readable by its owner alone. A symbolic link (to a repository of dot files, say) stays one."""
     target = path.resolve()
     try:
+        if target.exists() and not target.is_file():  # to replace /dev/null would break the machine
+            raise RegionError(f"cannot write {path}: it is not a regular file")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(target, content, 0o600)
     except OSError as error:
