@@ -51,14 +51,14 @@ def algorithm_of(req: Input, trailers: Mapping[str, str] = NO_TRAILERS) -> str |
     return given[0] if given else named
 
 
-def check_upload(req: Input, body: Body) -> Checksum:
-    """The checksum to keep of an upload, after all that the caller said of its body has proved right."""
+def check_upload(req: Input, body: Body, default: str = DEFAULT) -> Checksum:
+    """The checksum of an upload, after all that the caller said of its body has proved right; by `default` if it said none."""
     check_md5(req.get("ContentMD5"), body.digests["MD5"])
     algorithm = algorithm_of(req, body.trailers)
-    computed = base64(body.digests[algorithm or DEFAULT])
+    computed = base64(body.digests[algorithm or default])
     if algorithm is not None:
         check_value(algorithm, expected_value(req, body, algorithm), computed)
-    return Checksum(algorithm or DEFAULT, computed)
+    return Checksum(algorithm or default, computed)
 
 
 def expected_value(req: Input, body: Body, algorithm: str) -> str:

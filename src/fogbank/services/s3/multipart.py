@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.errors import AwsError
 from fogbank.services.s3 import checksums, content, object_headers
 from fogbank.services.s3.access import open_bucket
-from fogbank.services.s3.names import check_key
+from fogbank.services.s3.names import canonical_user, check_key
 from fogbank.services.s3.object_put import CHECKSUMS, DESCRIPTION, check_length
 from fogbank.services.s3.records import Part, Upload, parts, uploads
 from fogbank.services.s3.service import s3
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from fogbank.core.service import Input
 
 MAX_PARTS = 10_000
-UPLOAD_ID = 96  # characters
+TIME_DIGITS = 14  # hexadecimal, of microseconds since the epoch
+UPLOAD_ID = 80  # random characters behind the time and the algorithm
 
 
 @s3.operation(
@@ -40,7 +41,7 @@ def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef
     object_headers.check_acl(req)
     open_bucket(call, req)
     algorithm, kind = checksum_plan(req)
-    upload_id = call.ids.token(UPLOAD_ID)
+    upload_id = new_id(call, algorithm)
     upload = Upload(
         initiated=int(call.now.timestamp()),
         headers=object_headers.headers_of(req),
@@ -48,11 +49,25 @@ def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef
         storage_class=object_headers.storage_class_of(req),
         algorithm=algorithm,
         checksum_type=kind,
-        initiator=call.principal.arn,
+        initiator=canonical_user(call.account) if call.principal.kind == "root" else call.principal.arn,
     )
     uploads.put(call.tx, upload, req["Bucket"], req["Key"], upload_id)
     told = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if "ChecksumAlgorithm" in req else {}
     return {"Bucket": req["Bucket"], "Key": req["Key"], "UploadId": upload_id, **told}
+
+
+def new_id(call: Call, algorithm: str) -> str:
+    """An upload id. It sorts by when the upload was started, as listings do, and tells the algorithm before a body is read."""
+    started = int(call.now.timestamp() * 1_000_000)
+    return f"{started:0{TIME_DIGITS}x}{checksums.ALGORITHMS.index(algorithm):x}{call.ids.token(UPLOAD_ID)}"
+
+
+def algorithm_of_id(upload_id: str) -> str:
+    """The checksum algorithm of the upload of this id, if there is such an upload."""
+    try:
+        return checksums.ALGORITHMS[int(upload_id[TIME_DIGITS : TIME_DIGITS + 1], 16)]
+    except (ValueError, IndexError):
+        return checksums.DEFAULT
 
 
 def checksum_plan(req: Input) -> tuple[str, str]:
@@ -115,10 +130,10 @@ def check_number(number: int) -> None:
 
 
 def part_digests(req: Input) -> tuple[str, ...]:
-    """The digests of a part: its upload's algorithm, which is not known yet, is mostly one of the cheap ones."""
+    """The digests of a part: MD5 for its ETag, the one of its upload, and the one that it comes with."""
     given = checksums.algorithm_of(req)
-    cheap = ("MD5", "CRC64NVME", "CRC32", "CRC32C")
-    return cheap if given is None or given in cheap else (*cheap, given)
+    wanted = ("MD5", algorithm_of_id(req["UploadId"]))
+    return wanted if given is None or given in wanted else (*wanted, given)
 
 
 @s3.operation(
@@ -134,14 +149,15 @@ def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
     """Keep a part, replacing the one of its number."""
     body = call.body
     assert body is not None
-    checksum = checksums.check_upload(req, body)
     upload = open_upload(call, req)
+    checksum = checksums.check_upload(req, body, upload.algorithm)
     check_algorithm(req, upload, body.trailers)
     part = Part(
         size=body.size,
         etag=body.digests["MD5"].hex(),
         modified=int(call.now.timestamp()),
-        checksum=body.digests.get(upload.algorithm, b""),
+        checksum=body.digests[upload.algorithm],
+        given=checksum if checksum.algorithm != upload.algorithm else None,
         segments=content.keep(call, body),
     )
     replace_part(call, req, part)

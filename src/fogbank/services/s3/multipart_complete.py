@@ -86,10 +86,9 @@ def choose(call: Call, req: CompleteMultipartUploadRequestTypeDef, upload: Uploa
 def check_listed(listed: CompletedPartTypeDef, part: Part | None, upload: Upload) -> Part:
     """The uploaded part that a listed one names, by number, ETag and checksum."""
     etag = listed.get("ETag", "").strip('"')
-    given = {name for name in checksums.MEMBERS.values() if name in listed}
-    expected = {f"Checksum{upload.algorithm}"}
-    same = part is not None and etag == part.etag and given <= expected
-    if part is None or not same or any(listed.get(name) != base64(part.checksum) for name in given):
+    named: dict[str, Any] = {**listed}
+    given = {algorithm: named[member] for algorithm, member in checksums.MEMBERS.items() if member in named}
+    if part is None or etag != part.etag or not given.items() <= checksums_of(part, upload).items():
         fields = {"PartNumber": listed.get("PartNumber", 0), "ETag": etag[:100]}
         what = (
             "One or more of the specified parts could not be found.  "
@@ -99,7 +98,13 @@ def check_listed(listed: CompletedPartTypeDef, part: Part | None, upload: Upload
     return part
 
 
-def check_whole(req: Input, upload: Upload, chosen: Chosen) -> Checksum | None:
+def checksums_of(part: Part, upload: Upload) -> dict[str, str]:
+    """The checksums that are known of a part."""
+    known = {upload.algorithm: base64(part.checksum)}
+    return known | ({part.given.algorithm: part.given.value} if part.given else {})
+
+
+def check_whole(req: Input, upload: Upload, chosen: Chosen) -> Checksum:
     """The object's checksum and size, checked against what the caller says they are."""
     size = sum(part.size for _, part in chosen)
     if "MpuObjectSize" in req and req["MpuObjectSize"] != size:
@@ -112,18 +117,14 @@ def check_whole(req: Input, upload: Upload, chosen: Chosen) -> Checksum | None:
     checksum = whole_checksum(upload, [part for _, part in chosen])
     for algorithm, member in checksums.MEMBERS.items():
         if member in req and (
-            checksum is None
-            or algorithm != checksum.algorithm
-            or req[member].partition("-")[0] != checksum.value.partition("-")[0]
+            algorithm != checksum.algorithm or req[member].partition("-")[0] != checksum.value.partition("-")[0]
         ):
             raise AwsError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
     return checksum
 
 
-def whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum | None:
+def whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum:
     """The checksum of the whole: a CRC combined from those of the parts, or the digest of their digests."""
-    if not all(part.checksum for part in chosen):
-        return None
     if upload.checksum_type == "FULL_OBJECT":
         raw = combine(upload.algorithm, [(part.checksum, part.size) for part in chosen])
         return Checksum(upload.algorithm, base64(raw))
@@ -131,7 +132,7 @@ def whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum | None:
     return Checksum(upload.algorithm, f"{base64(composite)}-{len(chosen)}", "COMPOSITE")
 
 
-def assemble(call: Call, upload: Upload, chosen: Chosen, checksum: Checksum | None) -> Object:
+def assemble(call: Call, upload: Upload, chosen: Chosen, checksum: Checksum) -> Object:
     """The object of these parts; its ETag is the MD5 of their MD5s, and their number."""
     digests = b"".join(bytes.fromhex(part.etag) for _, part in chosen)
     etag = hashlib.md5(digests, usedforsecurity=False).hexdigest()

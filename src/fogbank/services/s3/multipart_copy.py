@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import content
+from fogbank.services.s3 import checksums, content
 from fogbank.services.s3.multipart import check_number, open_upload, part_digests, replace_part
 from fogbank.services.s3.object_copy import SOURCE, open_source, source_permission
 from fogbank.services.s3.object_put import MAX_PUT
@@ -55,8 +56,10 @@ def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str,
         size=body.size,
         etag=body.digests["MD5"].hex(),
         modified=int(call.now.timestamp()),
-        checksum=body.digests.get(upload.algorithm, b""),
+        checksum=body.digests[upload.algorithm],
+        given=None,
         segments=content.keep(call, body),
     )
     replace_part(call, req, part)
-    return {"CopyPartResult": {"ETag": f'"{part.etag}"', "LastModified": when(part.modified)}}
+    checksum = {checksums.MEMBERS[upload.algorithm]: base64(part.checksum)}
+    return {"CopyPartResult": {"ETag": f'"{part.etag}"', "LastModified": when(part.modified), **checksum}}

@@ -9,7 +9,7 @@ from fogbank.services.s3 import checksums
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.multipart import open_upload
 from fogbank.services.s3.names import canonical_user
-from fogbank.services.s3.pages import Wanted, echoed, encoder, page_of, page_size
+from fogbank.services.s3.pages import Wanted, echoed, encoder, natural, page_of, page_size
 from fogbank.services.s3.records import Part, Upload, parts, uploads, when
 from fogbank.services.s3.service import s3
 
@@ -30,7 +30,7 @@ def list_parts(call: Call, req: ListPartsRequestTypeDef) -> dict[str, Any]:
     """A page of an upload's parts, by number."""
     upload = open_upload(call, req)
     most = page_size(req.get("MaxParts"), "max-parts")
-    after = int(req.get("PartNumberMarker", 0) or 0)
+    after = natural(req.get("PartNumberMarker", 0), "part-number-marker")
     found = list(parts.scan(call.tx, req["Bucket"], req["UploadId"], start_after=after, limit=most + 1))
     page = found[:most]
     result = {
@@ -51,8 +51,7 @@ def list_parts(call: Call, req: ListPartsRequestTypeDef) -> dict[str, Any]:
 def listed_part(number: Any, part: Part, upload: Upload) -> dict[str, Any]:
     """A part as ListParts tells it."""
     entry = {"PartNumber": number, "LastModified": when(part.modified), "ETag": f'"{part.etag}"', "Size": part.size}
-    if part.checksum:
-        entry[checksums.MEMBERS[upload.algorithm]] = base64(part.checksum)
+    entry[checksums.MEMBERS[upload.algorithm]] = base64(part.checksum)
     return entry
 
 

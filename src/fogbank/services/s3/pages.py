@@ -88,10 +88,15 @@ def page_size(most: int | None, name: str) -> int:
     """How many entries a page has: 1,000 at the most, and by default."""
     if most is None:
         return PAGE
-    if not 0 <= most < 2**31:
-        fields = {"ArgumentName": name, "ArgumentValue": most}
+    return min(natural(most, name), PAGE)
+
+
+def natural(value: int, name: str) -> int:
+    """An integer argument that cannot be negative."""
+    if not 0 <= value < 2**31:
+        fields = {"ArgumentName": name, "ArgumentValue": value}
         raise AwsError("InvalidArgument", f"Argument {name} must be an integer between 0 and 2147483647", fields=fields)
-    return min(most, PAGE)
+    return value
 
 
 def encoder(req: Input) -> Any:

@@ -70,16 +70,17 @@ class Upload(Record, version=1):
     storage_class: str
     algorithm: str
     checksum_type: str
-    initiator: str
+    initiator: str  # a canonical user id, or a user's ARN
 
 
 class Part(Record, version=1):
-    """An uploaded part; `checksum` (raw) is by the upload's algorithm."""
+    """An uploaded part; `checksum` (raw) is by the upload's algorithm, `given` the one that it came with, if by another."""
 
     size: int
     etag: str
     modified: int
     checksum: bytes
+    given: Checksum | None
     segments: tuple[Segment, ...]
 
 
