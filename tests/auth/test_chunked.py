@@ -11,7 +11,7 @@ from sigv4_client import NOW, SECRET, ChunkSigner, Sent, unsigned_body
 
 from fogbank.auth import ChunkDecoder, PayloadMode, Verified, chunk_decoder, claim, verify
 from fogbank.auth.chunked import MAX_LINE
-from fogbank.auth.claims import parse_time
+from fogbank.auth.claimed import parse_time
 from fogbank.wire.errors import AwsError
 from fogbank.wire.http import HttpRequest
 

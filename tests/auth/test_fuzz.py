@@ -13,7 +13,8 @@ from sigv4_client import KEY, NOW, SECRET, Sent, changed
 
 from fogbank.auth import claim, verify
 from fogbank.auth.canonical import canonical_headers, canonical_path, canonical_query
-from fogbank.auth.claims import parse_credential, parse_time, split_names
+from fogbank.auth.claimed import parse_time
+from fogbank.auth.claims import parse_credential, split_names
 from fogbank.wire.errors import AwsError
 from fogbank.wire.http import HttpRequest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from types import CoroutineType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fogbank.store.api import StoreError
 
@@ -20,6 +20,7 @@ class MemoryTx:
     """A transaction over copies of the store's dictionaries."""
 
     def __init__(self, store: MemoryStore, *, writes: bool) -> None:
+        self.memo: dict[bytes, Any] | None = None if writes else {}
         self.data = dict(store.data)
         self.small = dict(store.small)
         self.last = store.last

@@ -1,7 +1,8 @@
-"""AWS Signature Version 4, the server's side: pure functions over a request's head and an aws-chunked body."""
+"""AWS Signature Version 4, and S3's Version 2, the server's side: pure functions over a request's head and an aws-chunked body."""
 
 from fogbank.auth.chunked import ChunkDecoder, chunk_decoder
-from fogbank.auth.claims import Claim, claim, hoisted_headers
+from fogbank.auth.claimed import Claim
+from fogbank.auth.claims import claim, hoisted_headers
 from fogbank.auth.dialect import (
     Dialect,
     dialect_of,
@@ -9,6 +10,7 @@ from fogbank.auth.dialect import (
     invalid_token,
     missing_credentials,
     unknown_key,
+    unsupported_mechanism,
 )
 from fogbank.auth.payload import PayloadMode, check_payload, decoded_length, payload_mode
 from fogbank.auth.post_policy import PostPolicy, parse_post_policy, post_claim, verify_post
@@ -36,6 +38,7 @@ __all__ = [
     "post_claim",
     "signing_key",
     "unknown_key",
+    "unsupported_mechanism",
     "verify",
     "verify_post",
 ]

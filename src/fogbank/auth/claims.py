@@ -7,19 +7,18 @@ User Guide, "Elements of an AWS API request signature".
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import msgspec
-
-from fogbank.auth.dialect import S3_SERVICES, Dialect, dialect_of
+from fogbank.auth import version2
+from fogbank.auth.claimed import Claim, parse_date, parse_time
+from fogbank.auth.dialect import S3_SERVICES, Dialect, dialect_of, unsupported_mechanism
 from fogbank.auth.payload import UNSIGNED_PAYLOAD
 from fogbank.auth.signing import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from fogbank.wire.errors import AwsError
     from fogbank.wire.http import HttpRequest
@@ -39,42 +38,7 @@ _OF_SIGNATURE = frozenset(
         "signedheaders",
     )
 )  # fmt: skip
-_UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 _EXPECTED_CREDENTIAL = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """Who a request says signed it, for what scope, and when. Nothing here has been verified.
-
-    `date` is the scope's YYYYMMDD; `timestamp` is X-Amz-Date in ISO 8601 basic form and `at` the same as an aware datetime;
-    `expires` is in seconds, None unless presigned. `payload_hash` is the declared x-amz-content-sha256, UNSIGNED-PAYLOAD for a
-    presigned S3 request that declares none, or None where the header is absent.
-    """
-
-    kind: Literal["header", "query", "post"]
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-    terminator: str
-    signed_headers: tuple[str, ...]
-    signature: str
-    timestamp: str
-    at: datetime
-    expires: int | None
-    session_token: str | None
-    payload_hash: str | None
-
-    @property
-    def scope(self) -> str:
-        """The credential scope, as it is signed."""
-        return f"{self.date}/{self.region}/{self.service}/{self.terminator}"
-
-    def __repr__(self) -> str:
-        # A presigned signature or a session token in a log would be a credential in a log.
-        return f"Claim({self.kind}, {self.access_key_id}, {self.scope}, {self.timestamp})"
-
-    __str__ = __repr__
 
 
 def claim(request: HttpRequest, service: str | None = None, protocol: str = "") -> Claim | None:
@@ -90,21 +54,21 @@ def claim(request: HttpRequest, service: str | None = None, protocol: str = "") 
         return _from_header(request, authorization, service, protocol)
     args = request.args
     in_query = "X-Amz-Algorithm" in args or "X-Amz-Signature" in args or "X-Amz-Credential" in args
-    version_2 = "Signature" in args and "AWSAccessKeyId" in args
+    version_2 = ("Signature" in args) + ("AWSAccessKeyId" in args)
     if authorization is not None:
-        if in_query or version_2:
+        if in_query or version_2 == 2:
             raise _two_mechanisms(_dialect(request, service, protocol), authorization)
         return _from_header(request, authorization, service, protocol)
     if in_query:
+        if version_2 == 2:
+            raise _two_mechanisms(_dialect(request, service, protocol), "")
         return _from_query(request, service, protocol)
-    if version_2:
-        _refuse_mechanism(_dialect(request, service, protocol), "AWS")
-    return None
+    return _from_version_2_query(request, _dialect(request, service, protocol)) if version_2 else None
 
 
 def _maybe_signed_query(query: str) -> bool:
     # A name can be percent-encoded, so an escape means that the arguments have to be decoded to know.
-    return "X-Amz-" in query or "Signature" in query or "%" in query
+    return "X-Amz-" in query or "Signature" in query or "%" in query or "AWSAccessKeyId" in query
 
 
 def _dialect(request: HttpRequest, service: str | None, protocol: str, credential: str = "") -> Dialect:
@@ -119,7 +83,7 @@ def _guess(request: HttpRequest) -> str:
     if "x-amz-target" in request.headers:
         return "json"
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    return "sts" if form or "Action" in request.args else "s3"
+    return "sts" if (form and request.method == "POST") or "Action" in request.args else "s3"
 
 
 def _two_mechanisms(dialect: Dialect, authorization: str) -> AwsError:
@@ -135,10 +99,10 @@ def _two_mechanisms(dialect: Dialect, authorization: str) -> AwsError:
 
 
 def _refuse_mechanism(dialect: Dialect, scheme: str) -> NoReturn:
-    """SigV2, SigV4A and what is not AWS's at all."""
+    """SigV4A, SigV2 of services other than S3, and what is not AWS's at all."""
     if dialect.s3:
         if scheme.startswith("AWS"):
-            raise dialect.error("InvalidRequest", _UNSUPPORTED)
+            raise unsupported_mechanism(dialect)
         message = "Unsupported Authorization Type"
         raise dialect.error("InvalidArgument", message, ArgumentName="Authorization", ArgumentValue=scheme)
     if not scheme.startswith("AWS4-"):
@@ -153,7 +117,10 @@ def _refuse_mechanism(dialect: Dialect, scheme: str) -> NoReturn:
 def _from_header(request: HttpRequest, authorization: str, service: str | None, protocol: str) -> Claim:
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme != ALGORITHM:
-        _refuse_mechanism(_dialect(request, service, protocol), scheme[:64])
+        dialect = _dialect(request, service, protocol)
+        if scheme == "AWS" and dialect.s3:
+            return version2.header_claim(request, rest)
+        _refuse_mechanism(dialect, scheme[:64])
     parameters = _split_parameters(rest)
     if parameters is None:
         _incomplete_header(request, rest, service, protocol)
@@ -241,7 +208,7 @@ def _header_time(request: HttpRequest, scope: str, service: str | None, protocol
         return text, at
     if text is None:
         text = request.headers.get("date", "")
-        at = _parse_date(text)
+        at = parse_date(text)
         if at is not None:
             return at.strftime("%Y%m%dT%H%M%SZ"), at
     dialect = dialect_of(service or scope, protocol)
@@ -293,18 +260,30 @@ def _from_query(request: HttpRequest, service: str | None, protocol: str) -> Cla
     )  # fmt: skip
 
 
-def hoisted_headers(request: HttpRequest) -> dict[str, str]:
+def _from_version_2_query(request: HttpRequest, dialect: Dialect) -> Claim | None:
+    """S3's older presigned URLs. Another service's argument may be called Signature, or it may be asked in vain."""
+    if dialect.s3:
+        return version2.query_claim(request)
+    if "Signature" in request.args and "AWSAccessKeyId" in request.args:
+        _refuse_mechanism(dialect, "AWS")
+    return None
+
+
+def hoisted_headers(request: HttpRequest, version: int = 4) -> dict[str, str]:
     """The headers that a presigned URL of S3 carries as arguments, by lower-case name: x-amz-acl, x-amz-meta-*, checksums, ….
 
     SDKs other than botocore move every x-amz-* header into the query when they presign, and S3 reads them as if they were
-    headers. They are signed as arguments are. A header that the request itself has is not among them.
+    headers. They are signed as arguments are, or in Signature `version` 2 as headers, with Content-Type and Content-MD5 among
+    them. A header that the request itself has is not among them.
     """
-    found = {}
-    for name, values in request.args.items():
-        lower = name.lower()
-        if lower.startswith("x-amz-") and lower not in _OF_SIGNATURE and lower not in request.headers:
-            found[lower] = values[0]
-    return found
+    found = version2.carried_headers(request) if version == 2 else _carried_headers(request)
+    return {name: value for name, value in found.items() if name not in _OF_SIGNATURE}
+
+
+def _carried_headers(request: HttpRequest) -> dict[str, str]:
+    names = ((name, name.lower()) for name in request.args)
+    found = {lower: request.args[name][0] for name, lower in names if lower.startswith("x-amz-")}
+    return {name: value for name, value in found.items() if name not in request.headers}
 
 
 def _argument_reader(request: HttpRequest, dialect: Dialect) -> Callable[[str], str]:
@@ -402,38 +381,3 @@ def _split_names(text: str) -> tuple[str, ...] | None:
 
 
 _split_names_cached = lru_cache(maxsize=2048)(_split_names)
-
-
-def parse_time(text: str) -> datetime | None:
-    """An ISO 8601 basic time, YYYYMMDDTHHMMSSZ, as an aware datetime; None if it is anything else."""
-    return _parse_time(text) if len(text) == 16 else None
-
-
-@lru_cache(maxsize=2048)
-def _parse_time(text: str) -> datetime | None:
-    digits = text[:8] + text[9:15]
-    if not (digits.isascii() and digits.isdigit() and text[8] == "T" and text[15] == "Z"):
-        return None
-    try:
-        return datetime(
-            int(text[:4]),
-            int(text[4:6]),
-            int(text[6:8]),
-            int(text[9:11]),
-            int(text[11:13]),
-            int(text[13:15]),
-            tzinfo=UTC,
-        )
-    except ValueError:
-        return None
-
-
-def _parse_date(text: str) -> datetime | None:
-    """A Date header: RFC 1123 as HTTP has it, or ISO 8601 as some SDKs write it; None if neither."""
-    if not text or len(text) > 64:
-        return None
-    try:
-        at = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
-        return at.replace(microsecond=0, tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

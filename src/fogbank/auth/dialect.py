@@ -107,6 +107,12 @@ def missing_credentials(dialect: Dialect) -> AwsError:
     return dialect.error(dialect.missing, "Missing Authentication Token")
 
 
+def unsupported_mechanism(dialect: Dialect) -> AwsError:
+    """A way of signing that AWS has, but not for this."""
+    message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    return dialect.error("InvalidRequest", message)
+
+
 def unknown_key(dialect: Dialect, access_key_id: str) -> AwsError:
     """No such access key, or one that is inactive."""
     if dialect.s3:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.auth.claims import Claim, parse_credential, parse_time
-from fogbank.auth.dialect import S3
+from fogbank.auth.claimed import Claim, parse_time
+from fogbank.auth.claims import parse_credential
+from fogbank.auth.dialect import S3, unsupported_mechanism
 from fogbank.auth.payload import PayloadMode
 from fogbank.auth.signing import ALGORITHM, same, sign, signing_key
 from fogbank.auth.verification import Verified, check_scope
@@ -62,8 +63,7 @@ def post_claim(fields: Mapping[str, str]) -> Claim | None:
     if "policy" not in fields:
         return None
     if "x-amz-algorithm" not in fields and "signature" in fields:
-        message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-        raise S3.error("InvalidRequest", message)
+        raise unsupported_mechanism(S3)
     if fields.get("x-amz-algorithm") != ALGORITHM:
         raise _argument("x-amz-algorithm", fields, "Bucket POST must contain a valid field named 'x-amz-algorithm'.")
     for name in _REQUIRED:

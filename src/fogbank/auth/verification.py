@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fogbank.auth import version2
 from fogbank.auth.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, reserved_path
-from fogbank.auth.dialect import EC2, Dialect, dialect_of
+from fogbank.auth.dialect import EC2, S3, Dialect, dialect_of, unsupported_mechanism
 from fogbank.auth.payload import UNSIGNED_PAYLOAD, PayloadMode, check_payload, payload_mode
 from fogbank.auth.signing import EMPTY_SHA256, TERMINATOR, same, sign, signing_key, string_to_sign, to_bytes
 from fogbank.wire.errors import AwsError
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from fogbank.auth.claims import Claim
+    from fogbank.auth.claimed import Claim
     from fogbank.wire.http import HttpRequest
 
 # STS takes a presigned GetCallerIdentity for 15 minutes whatever X-Amz-Expires says, and EKS clients rely on it: they cache a
 # token signed with 60 seconds for 14 minutes (aws-iam-authenticator's README).
 _STS_PRESIGNED = timedelta(minutes=15)
+_S3_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+)
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -64,7 +68,10 @@ def verify(
     hashes `request.body`, and S3 leaves a declared sha256 to `check_payload`. `services` are the accepted signing names;
     `region` restricts the scope to one; `raw_path` is the percent-encoded path where the decoded one is ambiguous;
     `allow_unsigned` accepts UNSIGNED-PAYLOAD from services other than S3 (operations whose model says v4-unsigned-body).
+    For a claim of Signature Version 2 the path of `request` has to start with the bucket, even if its Host names that.
     """
+    if claim.version == 2:
+        return _verify_version_2(claim, request, secret, now, body_hash)
     dialect = dialect_of(claim.service, protocol)
     check_scope(claim, dialect, region, services)
     _check_time(claim, dialect, now)
@@ -81,6 +88,25 @@ def verify(
     if body_hash is not None and dialect.s3 and mode is PayloadMode.EXACT:
         check_payload(claim.payload_hash or "", body_hash)
     return Verified(key, claim.signature, claim.scope, claim.timestamp, mode)
+
+
+def _verify_version_2(
+    claim: Claim, request: HttpRequest, secret: str, now: datetime, body_hash: str | None
+) -> Verified:
+    if claim.kind == "header":
+        _check_time(claim, S3, now)
+    elif now > claim.at:
+        fields = {"Expires": _iso(claim.at), "ServerTime": _iso(now)}
+        raise S3.error("AccessDenied", "Request has expired", **fields)
+    texts = list(version2.strings_to_sign(claim, request))
+    if not any(same(version2.sign(secret, text), claim.signature) for text in texts):
+        raise S3.error(S3.mismatch, _S3_MISMATCH, **_what_was_signed(claim, texts[0]))
+    mode = _payload_mode(claim, S3, allow_unsigned=False)
+    if mode.signed_chunks:
+        raise unsupported_mechanism(S3)
+    if body_hash is not None and mode is PayloadMode.EXACT:
+        check_payload(claim.payload_hash or "", body_hash)
+    return Verified(b"", claim.signature, "", claim.timestamp, mode)
 
 
 # --- scope
@@ -278,16 +304,9 @@ def _signs(key: bytes, claim: Claim, canonical: str) -> bool:
 def _mismatch(claim: Claim, dialect: Dialect, canonical: str, text: str) -> AwsError:
     """The caller is told what should have been signed: only its own request, never anything derived from the secret."""
     if dialect.s3:
-        return dialect.error(
-            dialect.mismatch,
-            "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-            AWSAccessKeyId=claim.access_key_id,
-            StringToSign=text,
-            SignatureProvided=claim.signature,
-            StringToSignBytes=to_bytes(text).hex(" "),
-            CanonicalRequest=canonical,
-            CanonicalRequestBytes=to_bytes(canonical).hex(" "),
-        )
+        fields = _what_was_signed(claim, text)
+        fields |= {"CanonicalRequest": canonical, "CanonicalRequestBytes": to_bytes(canonical).hex(" ")}
+        return dialect.error(dialect.mismatch, _S3_MISMATCH, **fields)
     if dialect is EC2:
         return dialect.error(dialect.mismatch, "AWS was not able to validate the provided access credentials")
     message = (
@@ -299,3 +318,12 @@ def _mismatch(claim: Claim, dialect: Dialect, canonical: str, text: str) -> AwsE
         f"\n\nThe String-to-Sign should have been\n'{text}'\n"
     )
     return dialect.error(dialect.mismatch, message + details)
+
+
+def _what_was_signed(claim: Claim, text: str) -> dict[str, str]:
+    return {
+        "AWSAccessKeyId": claim.access_key_id,
+        "StringToSign": text,
+        "SignatureProvided": claim.signature,
+        "StringToSignBytes": to_bytes(text).hex(" "),
+    }

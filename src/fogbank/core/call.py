@@ -45,9 +45,14 @@ Content = list[bytes | FileRange]
 
 
 class Call:
-    """One request, as its handler sees it. `served` are the regions that this installation is restricted to; empty is any."""
+    """One request, as its handler sees it. `served` are the regions that this installation is restricted to; empty is any.
 
-    __slots__ = ("account", "body", "ids", "now", "principal", "region", "request", "request_id", "served", "tx")
+    `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2.
+    """
+
+    __slots__ = (
+        "account", "body", "ids", "now", "principal", "region", "request", "request_id", "scope_region", "served", "tx",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class Call:
         tx: Tx,
         principal: Principal,
         region: str,
+        scope_region: str,
         now: datetime,
         request_id: str,
         request: HttpRequest,
@@ -66,6 +72,7 @@ class Call:
         self.principal = principal
         self.account = principal.account
         self.region = region
+        self.scope_region = scope_region
         self.now = now
         self.request_id = request_id
         self.request = request

@@ -35,6 +35,32 @@ class Permission(msgspec.Struct, frozen=True):
     names: Input
 
 
+class Template(msgspec.Struct, frozen=True):
+    """An ARN's template, taken apart: `texts` stand before, between and behind the values of `names`."""
+
+    texts: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def fill(self, values: Input, account: str, region: str) -> str:
+        """The ARN. A name that is not given stands for any, which only a wildcard allows."""
+        parts = [self.texts[0]]
+        for name, text in zip(self.names, self.texts[1:], strict=True):
+            value = account if name == "account" else region if name == "region" else values.get(name, "*")
+            parts.append(f"{value}{text}")
+        return "".join(parts)
+
+
+def template(text: str) -> Template:
+    """A template of literal text and `{Name}`s."""
+    texts, names = [""], []
+    for literal, name, _, _ in Formatter().parse(text):
+        texts[-1] += literal
+        if name is not None:
+            names.append(name)
+            texts.append("")
+    return Template(tuple(texts), tuple(names))
+
+
 class Bound(msgspec.Struct, frozen=True):
     """An operation that works: its model, its function and what the request path must know about it."""
 
@@ -44,7 +70,7 @@ class Bound(msgspec.Struct, frozen=True):
     handler: Handler
     access: Access
     action: str
-    resource: str
+    resource: Template
     takes: frozenset[str]
     makes: bool
     also: Callable[[Input], list[Permission]] | None
@@ -112,7 +138,7 @@ class Service:
                 handler=function,
                 access=access,
                 action=action if action is not None else f"{self.iam_prefix}:{name}",
-                resource="*" if resource == "*" else self.resources[resource],
+                resource=template("*" if resource == "*" else self.resources[resource]),
                 takes=members,
                 makes=makes,
                 also=also,

@@ -75,18 +75,22 @@ class Gateway:
             if authorised.bound.access == "read":
                 return self._render(authorised, self._handle(tx, authorised))
             self._before_body(tx, authorised)
-        return self._render(authorised, await self._carry_out(authorised, source))
+        return await self._carry_out(authorised, source)
 
     def _before_body(self, tx: Tx, authorised: steps.Authorised) -> None:
         check = authorised.bound.before_body
         if check is not None:
             check(self._call(tx, authorised, None), steps.input_of(authorised))
 
-    async def _carry_out(self, authorised: steps.Authorised, source: Source) -> Any:
+    async def _carry_out(self, authorised: steps.Authorised, source: Source) -> HttpResponse:
         """Handle what is more than a lookup: in a thread, or in the next batch of writes, after its body is durable."""
         bound = authorised.bound
         if bound.access == "scan":
             return await asyncio.get_running_loop().run_in_executor(None, self._scan, authorised)
+        return self._render(authorised, await self._change(authorised, source))
+
+    async def _change(self, authorised: steps.Authorised, source: Source) -> Any:
+        bound = authorised.bound
         if bound.body_from is not None:
             with self.region.store.snapshot() as tx:
                 content = bound.body_from(self._call(tx, authorised, None), steps.input_of(authorised))
@@ -129,9 +133,10 @@ class Gateway:
             lambda tx: self._handle(tx, authorised, body), bulk=authorised.bound.access == "bulk"
         )
 
-    def _scan(self, authorised: steps.Authorised) -> Any:
+    def _scan(self, authorised: steps.Authorised) -> HttpResponse:
+        """A page of records takes milliseconds to read and to render: both in a thread."""
         with self.region.store.snapshot() as tx:
-            return self._handle(tx, authorised)
+            return self._render(authorised, self._handle(tx, authorised))
 
     def _handle(self, tx: Tx, authorised: steps.Authorised, body: Body | None = None) -> Any:
         return authorised.bound.handler(self._call(tx, authorised, body), steps.input_of(authorised))
@@ -142,6 +147,7 @@ class Gateway:
             tx=tx,
             principal=authorised.parsed.authenticated.principal,
             region=identified.region,
+            scope_region=identified.claim.region if identified.claim else "",
             now=identified.received.at,
             request_id=identified.received.id,
             request=identified.meaning.request,

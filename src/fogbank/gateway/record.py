@@ -52,9 +52,12 @@ class Record:
 
 
 class Line(msgspec.Struct):
-    """A line of the access log. `microseconds` is the time until the answer was ready; `key` the access key that signed."""
+    """A line of the access log.
 
-    time: str
+    `time` is in seconds since the epoch; `microseconds` is the time until the answer was ready; `key` the access key that signed.
+    """
+
+    time: float
     id: str
     client: str
     account: str
@@ -108,7 +111,7 @@ def line_of(record: Record, status: int, seconds: float) -> Line:
     """The access log's line for a request. The query is left out: a presigned one is a credential."""
     principal = record.principal
     return Line(
-        time=record.at.isoformat(timespec="milliseconds"),
+        time=round(record.at.timestamp(), 3),
         id=record.id,
         client=record.request.client,
         account=principal.account if principal else "-",

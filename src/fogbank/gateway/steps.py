@@ -96,7 +96,9 @@ def identify(region: Region, received: Received, claim: auth.Claim | None) -> Id
         check_path(received.request.path)
     if meaning.service == "s3" and meaning.host_kind:
         raise not_implemented(f"S3's {meaning.host_kind} endpoint")
-    name = claim.region if claim else meaning.host_region or region.name
+    if claim is not None and claim.version == 2 and meaning.service != "s3":
+        raise auth.unsupported_mechanism(auth.dialect_of(claim.service))
+    name = (claim.region if claim else "") or meaning.host_region or region.name
     if region.served and name not in region.served:
         dialect = auth.dialect_of(claim.service if claim else meaning.service, meaning.protocol)
         served = " or ".join(region.served)
@@ -108,7 +110,7 @@ def identify(region: Region, received: Received, claim: auth.Claim | None) -> Id
 
 def with_hoisted_headers(request: HttpRequest, claim: auth.Claim | None) -> HttpRequest:
     """A presigned request, with those headers that its SDK moved into the query; any other as it is."""
-    hoisted = auth.hoisted_headers(request) if claim is not None and claim.kind == "query" else None
+    hoisted = auth.hoisted_headers(request, claim.version) if claim is not None and claim.kind == "query" else None
     if not hoisted:
         return request
     headers = {**request.headers, **hoisted}
@@ -147,7 +149,7 @@ def authenticate(region: Region, root: Root, tx: Tx, identified: Identified) -> 
         raise auth.invalid_token(dialect)  # STS gives none out yet, so none can be right
     verified = auth.verify(
         claim,
-        received.request,
+        received.request if claim.version == 4 else meaning.request,
         credential.secret,
         received.at,
         body_hash=None if identified.streams else body_hash(received.request, claim),
@@ -214,20 +216,10 @@ def authorise(tx: Tx, parsed: Parsed) -> Authorised:
     return Authorised(parsed)
 
 
-class Names(dict[str, Any]):
-    """Input members for a resource's template; one that is not given stands for any, which only a wildcard allows."""
-
-    def __missing__(self, _: str) -> str:
-        return "*"
-
-
 def resource_of(parsed: Parsed) -> str:
     """The ARN of the resource that the operation is on."""
-    template = parsed.bound.resource
-    if template == "*":
-        return template
-    account, region = parsed.authenticated.principal.account, parsed.authenticated.identified.region
-    return template.format_map(Names(parsed.input, account=account, region=region))
+    authenticated = parsed.authenticated
+    return parsed.bound.resource.fill(parsed.input, authenticated.principal.account, authenticated.identified.region)
 
 
 def ask(tx: Tx, parsed: Parsed, permission: Permission) -> None:

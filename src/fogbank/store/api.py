@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,13 @@ class StoreCorrupt(StoreError):
 
 
 class Tx(Protocol):
-    """A transaction: one consistent view, all or nothing. Keys are ordered as bytes."""
+    """A transaction: one consistent view, all or nothing. Keys are ordered as bytes.
+
+    `memo` keeps what was decoded from a read-only view, by key, so that a request that needs a record thrice reads it once; None
+    where the view changes.
+    """
+
+    memo: dict[bytes, Any] | None
 
     def get(self, key: bytes) -> bytes | None:
         """The value at `key`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 import apsw
 from awscrt.checksums import crc64nvme
@@ -40,11 +40,12 @@ def _ended(*_: object) -> apsw.Cursor:
 class _Reading:
     """What a snapshot and a write have in common. `_run` is the execute method of the connection's one cursor."""
 
-    __slots__ = ("_run", "failure")
+    __slots__ = ("_run", "failure", "memo")
 
     def __init__(self, run: Callable[..., apsw.Cursor]) -> None:
         self._run = run
         self.failure: StoreError | None = None
+        self.memo: dict[bytes, Any] | None = None
 
     def _fail(self, error: apsw.Error) -> Exception:
         """What to raise. SQLite may have rolled back everything, so the failure is kept, whoever catches it."""
@@ -123,6 +124,7 @@ class Snapshot(_Reading):
 
     def __init__(self, readers: Readers) -> None:
         super().__init__(_ended)
+        self.memo = {}
         self._readers = readers
         self._connection: apsw.Connection | None = None
 

@@ -6,7 +6,7 @@ table's name and the meaning of its parts are therefore part of the format: neit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from fogbank.store import keys
 from fogbank.store.keys import Part, prefix_end
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 
 _names: set[str] = set()
+_UNREAD: Final = object()
 
 
 class Table(Generic[R]):
@@ -63,8 +64,16 @@ class Table(Generic[R]):
 
     def get(self, tx: Tx, *parts: Part) -> R | None:
         """The record at `parts`."""
-        value = tx.get(self._head + keys.encode(*parts))
-        return None if value is None else self.decode(value)
+        key = self._head + keys.encode(*parts)
+        memo = tx.memo
+        if memo is None:
+            value = tx.get(key)
+            return None if value is None else self.decode(value)
+        found = memo.get(key, _UNREAD)
+        if found is _UNREAD:
+            value = tx.get(key)
+            found = memo[key] = None if value is None else self.decode(value)
+        return cast("R | None", found)
 
     def put(self, tx: Tx, record: R, *parts: Part) -> None:
         """Set the record at `parts`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _TWO = tuple(f"{number:02d}" for number in range(60))
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
+@lru_cache(maxsize=4096)  # a page of a listing has few different times
 def iso8601_milliseconds(value: datetime) -> str:
     """`2009-10-12T17:50:30.000Z`, as S3 and EC2 write times in XML."""
     time = value if value.tzinfo is UTC else utc(value)
@@ -44,6 +46,7 @@ def iso8601(value: datetime) -> str:
     return text if value.microsecond >= 1000 else f"{text[:-5]}Z"
 
 
+@lru_cache(maxsize=4096)
 def rfc7231(value: datetime) -> str:
     """`Mon, 12 Oct 2009 17:50:30 GMT`, as HTTP headers write times."""
     time = utc(value)

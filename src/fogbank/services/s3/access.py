@@ -18,9 +18,9 @@ def no_such_bucket(name: str) -> AwsError:
 
 
 def open_bucket(call: Call, req: Input) -> Bucket:
-    """The addressed bucket: it exists, in the region that the request is signed for, with the owner that the caller expects."""
+    """The addressed bucket: it exists, in the region that the request is signed for if any, with the owner that is expected."""
     bucket = open_named(call, req["Bucket"], req.get("ExpectedBucketOwner"))
-    if bucket.region != call.region and call.principal.kind != "anonymous":
+    if call.scope_region not in ("", bucket.region):
         raise AwsError(
             "AuthorizationHeaderMalformed",
             f"The authorization header is malformed; the region '{call.region}' is wrong; expecting '{bucket.region}'",
