@@ -45,7 +45,7 @@ class Pattern:
     def __init__(self, text: str) -> None:
         self.text = text
         translated = translate(text)
-        self._match = re.compile(translated).fullmatch
+        self._match = re.compile(translated, re.ASCII).fullmatch
         self.limit = _limit(translated)
 
     def matches(self, value: str) -> bool:
@@ -156,7 +156,7 @@ _EVERY = (1 << 129) - 1
 def _limit(translated: str) -> int:
     """The longest text that cannot make the pattern take more than BUDGET steps, as far as its structure tells."""
     analysis = _Analysis()
-    analysis.sequence(sre_parser.parse(translated))
+    analysis.sequence(sre_parser.parse(translated, re.ASCII))
     if analysis.exponential:
         return 16
     return max(int(BUDGET ** (1 / max(analysis.most, 1))), 16)
@@ -355,5 +355,5 @@ def _category(category: Any) -> int:
         sre.CATEGORY_WORD: r"\w",
         sre.CATEGORY_NOT_WORD: r"\W",
     }[category]
-    matches = re.compile(escape).match
+    matches = re.compile(escape, re.ASCII).match
     return sum(1 << code for code in range(128) if matches(chr(code))) | _OTHER
