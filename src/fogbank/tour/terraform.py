@@ -76,7 +76,7 @@ def environment(tour: Tour, work: Path) -> dict[str, str]:
         "TF_IN_AUTOMATION": "1",
         "TF_DATA_DIR": str(work / "data"),
     }
-    if os.environ.get("TF_CLI_CONFIG_FILE"):
+    if Path(os.environ.get("TF_CLI_CONFIG_FILE", "")).is_file():
         return environ
     named = os.environ.get("FOGBANK_TERRAFORM_PLUGINS")
     places = [Path(named)] if named else [place.expanduser() for place in _PLACES]
