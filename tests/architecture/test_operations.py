@@ -26,7 +26,8 @@ def test_every_operation_has_an_action_and_a_resource() -> None:
         name(bound)
         for bound in OPERATIONS
         if bound.action != NO_PERMISSION_NEEDED
-        if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", bound.action) or not re.match(r"\*$|arn:", bound.resource)
+        if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", bound.action)
+        or not re.match(r"\*$|arn:", bound.resource.texts[0])
     ]
     assert not wrong
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 # Name: (its title, where it is, the step that it builds on).
 STEPS = {
-    "sync": ("aws s3 sync: a tree of files into a new bucket", "objects:sync_up", None),
-    "verify": ("Everything back, and every checksum", "objects:verify", "sync"),
-    "list": ("Listings", "objects:list_prefixes", "sync"),
-    "presign": ("A presigned URL", "objects:presign", "sync"),
-    "copy": ("Copy, move, delete", "objects:copy_move_delete", "sync"),
-    "caller": ("A second caller", "callers:second_caller", "sync"),
-    "crash": ("kill -9 in the middle of uploads", "crash:crash", "sync"),
-    "terraform": ("Terraform", "terraform:terraform", None),
+    "sync": ("aws s3 sync: a tree of files into a new bucket", "fogbank.tour.objects:sync_up", None),
+    "verify": ("Everything back, and every checksum", "fogbank.tour.objects:verify", "sync"),
+    "list": ("Listings", "fogbank.tour.objects:list_prefixes", "sync"),
+    "presign": ("A presigned URL", "fogbank.tour.objects:presign", "sync"),
+    "copy": ("Copy, move, delete", "fogbank.tour.objects:copy_move_delete", "sync"),
+    "caller": ("A second caller", "fogbank.tour.callers:second_caller", "sync"),
+    "crash": ("kill -9 in the middle of uploads", "fogbank.tour.crash:crash", "sync"),
+    "terraform": ("Terraform", "fogbank.tour.terraform:terraform", None),
 }
 
 
@@ -77,6 +77,6 @@ def take(made: Tour, name: str) -> None:
 
     title, where, _ = STEPS[name]
     module, _, function = where.partition(":")
-    step: Callable[[Tour], None] = getattr(importlib.import_module(f"fogbank.tour.{module}"), function)
+    step: Callable[[Tour], None] = getattr(importlib.import_module(module), function)
     with made.screen.step(title):
         step(made)

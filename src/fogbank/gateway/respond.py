@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
 from fogbank.core.call import FileRange
 from fogbank.wire import HttpRequest, HttpResponse

@@ -52,7 +52,7 @@ def _encode_part(part: Part) -> bytes:
 def encode(*parts: Part) -> bytes:
     """The key of a tuple. ValueError for a lone surrogate or an integer out of range, TypeError for any other type."""
     try:
-        joined = "\0\2".join(parts)  # type: ignore[arg-type]
+        joined = "\0\2".join(parts)  # type: ignore[arg-type]  # any other type fails in join
     except TypeError:
         return b"".join(map(_encode_part, parts))
     if joined.count("\0") != len(parts) - 1 or "\1" in joined:

@@ -10,8 +10,8 @@ import re
 import unicodedata
 from functools import lru_cache
 from itertools import groupby
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser as sre_parser  # type: ignore[attr-defined]
+from re import _constants as sre  # type: ignore[attr-defined]  # re's own parser, not in its stubs
+from re import _parser as sre_parser  # type: ignore[attr-defined]  # re's own parser, not in its stubs
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def create_user(call: Call, req: CreateUserRequestTypeDef) -> dict[str, Any]:
     if sum(1 for _ in users.scan(call.tx, call.account, limit=USERS_PER_ACCOUNT)) == USERS_PER_ACCOUNT:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for UsersPerAccount: {USERS_PER_ACCOUNT}")
     tags = {tag["Key"]: tag["Value"] for tag in req.get("Tags", [])}
-    if len(tags) != len(req.get("Tags", [])):
+    if len({key.lower() for key in tags}) != len(req.get("Tags", [])):
         raise AwsError("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     user = User(
         name=name, id=call.ids.unique("AIDA"), path=req.get("Path", "/"), created=int(call.now.timestamp()), tags=tags
