@@ -1,0 +1,56 @@
+"""The region's processes: how fast they start, what they weigh at rest, and what a second worker brings."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import procfs
+import servers
+import small
+from results import Target
+
+if TYPE_CHECKING:
+    from results import Results
+
+MIB = 1 << 20
+REST = 1.5  # seconds from the start until the memory is read
+START_TARGET = Target(1.0, most=True)
+IDLE_TARGET = Target(200, most=True)
+
+
+def measure_start(results: Results, rounds: int) -> None:
+    """The time of `fogbank up --detach` until it returns, and the memory of all processes at rest, with two workers."""
+    for _ in range(rounds):
+        began = time.perf_counter()
+        with servers.running(servers.Fogbank(2)) as server:
+            results.add("fogbank up --detach", "s", "fogbank", time.perf_counter() - began, START_TARGET)
+            time.sleep(REST)
+            weight = procfs.pss(server.processes()) / MIB
+            results.add("idle, two workers (PSS)", "MiB", "fogbank", weight, IDLE_TARGET)
+
+
+def measure_scaling(results: Results, rounds: int, seconds: float) -> None:
+    """GET and PUT with one worker and with two, in turn; and how much of the machine each used, the client included."""
+    requests = small.prepare(seconds)
+    rates: dict[tuple[str, int], list[float]] = {}
+    for _ in range(rounds):
+        for workers in (1, 2):
+            with servers.running(servers.Fogbank(workers)) as server:
+                small.fill(server, requests)
+                for kind in ("GET", "PUT"):
+                    got, cost = small.costed(server, small.loads(server, requests, seconds)[kind])
+                    name = f"{kind} 4 KiB, {workers} worker{'s' if workers > 1 else ''}"
+                    busy = got.rate * (cost + got.client_us) / 1e6
+                    rates.setdefault((kind, workers), []).append(got.rate)
+                    results.add(name, "/s", "fogbank", got.rate)
+                    results.add(f"{name}: cores in use, client included", f"of {os.cpu_count()}", "fogbank", busy)
+                    results.add(f"{name}: server's CPU", "us", "fogbank", cost)
+    for kind in ("GET", "PUT"):
+        for one, two in zip(rates[kind, 1], rates[kind, 2], strict=True):
+            results.add(f"{kind} 4 KiB: two workers over one", "x", "fogbank", two / one)
+    results.remark(
+        "Two workers over one: the client takes part of the same cores, so where `cores in use` is near all of them, the "
+        "machine is the limit and the ratio is a lower bound; what a second worker costs is in `server's CPU`, a request."
+    )

@@ -1,0 +1,139 @@
+"""Large objects: the speed of one stream, and the memory that an upload and a download of many gigabytes take."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from hashlib import md5, sha256
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+import procfs
+import servers
+import signing
+from results import Target
+from wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from results import Results
+    from servers import Server
+
+MIB = 1 << 20
+BLOCK = os.urandom(4 * MIB)
+PART = 64 * MIB
+UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
+ETAG = re.compile(rb"\r\netag: *([^\r]+)", re.IGNORECASE)
+GET_TARGET = Target(1000)
+MEMORY_TARGET = Target(64, most=True)
+
+
+def blocks(size: int) -> Iterable[bytes]:
+    """A body of `size` bytes, a multiple of a block."""
+    return repeat(BLOCK, size // len(BLOCK))
+
+
+def megabytes_a_second(size: int, work: Callable[[], object]) -> float:
+    """The speed of something that moves `size` bytes; a megabyte is 10^6 of them."""
+    began = time.perf_counter()
+    work()
+    return size / 1e6 / (time.perf_counter() - began)
+
+
+def hash_all(size: int) -> None:
+    """What S3's ETag demands of every upload."""
+    digest = md5(usedforsecurity=False)
+    for block in blocks(size):
+        digest.update(block)
+
+
+def sha256_of(size: int) -> str:
+    """The payload hash of a body."""
+    digest = sha256()
+    for block in blocks(size):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def put(server: Server, target: str, size: int, payload: str = signing.UNSIGNED) -> bytes:
+    """Upload; returns the ETag."""
+    with Wire(server.port) as wire:
+        answer = wire.ask(signing.head("PUT", target, length=size, payload=payload), blocks(size))
+    etag = ETAG.search(answer)
+    assert etag is not None
+    return etag[1]
+
+
+def get(server: Server, target: str, size: int) -> None:
+    """Download, and see that all of it came."""
+    with Wire(server.port) as wire:
+        wire.ask(signing.head("GET", target))
+        if wire.size != size:
+            raise RuntimeError(f"{server.name} sent {wire.size} bytes of {size}")
+
+
+def post(server: Server, target: str, body: bytes = b"") -> bytes:
+    """A small POST; returns the answer's body."""
+    with Wire(server.port) as wire:
+        wire.ask(signing.head("POST", target, length=len(body), payload=sha256(body).hexdigest()), (body,))
+        return wire.body
+
+
+def make_bucket(server: Server) -> None:
+    """The bucket `bench`."""
+    with Wire(server.port) as wire:
+        wire.ask(signing.head("PUT", "/bench"))
+
+
+def upload_in_parts(server: Server, target: str, size: int) -> None:
+    """A multipart upload in parts of 64 MiB, one after another."""
+    found = UPLOAD_ID.search(post(server, f"{target}?uploads="))
+    assert found is not None
+    upload = found[1].decode()
+    part = min(PART, size)
+    document = "<CompleteMultipartUpload>"
+    for number in range(1, size // part + 1):
+        etag = put(server, f"{target}?partNumber={number}&uploadId={upload}", part).decode()
+        document += f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+    post(server, f"{target}?uploadId={upload}", f"{document}</CompleteMultipartUpload>".encode())
+
+
+def measure_speed(results: Results, names: list[str], rounds: int, size: int) -> None:
+    """One stream of `size` bytes each way, the servers in turn, with this machine's MD5 beside it."""
+    payload = sha256_of(size)
+    title = f"one stream of {size // MIB} MiB"
+    hashing = megabytes_a_second(size, lambda: hash_all(size))
+    results.add("this machine's MD5", "MB/s", "client", hashing)
+    target = Target(round(0.6 * hashing))
+    for _ in range(rounds):
+        for name in names:
+            with servers.running(servers.ALL[name]()) as server:
+                make_bucket(server)
+                kinds: dict[str, tuple[Callable[[], object], tuple[Target, ...]]] = {
+                    "PUT, unsigned payload": (lambda: put(server, "/bench/stream", size), (target,)),
+                    "PUT, signed payload": (lambda: put(server, "/bench/signed", size, payload), (target,)),
+                    "GET": (lambda: get(server, "/bench/stream", size), (GET_TARGET,)),
+                }
+                for kind, (work, targets) in kinds.items():
+                    results.add(f"{title}: {kind}", "MB/s", name, megabytes_a_second(size, work), *targets)
+
+
+def measure_memory(results: Results, size: int) -> None:
+    """By how much the region's memory grows while `size` bytes go in (in parts, at once) and out again."""
+    title = f"memory, {size / (1 << 30):g} GiB"
+    with servers.running(servers.Fogbank(1)) as server:
+        make_bucket(server)
+        put(server, "/bench/warm", len(BLOCK))
+        get(server, "/bench/warm", len(BLOCK))
+        kinds: dict[str, Callable[[], object]] = {
+            "PUT in parts": lambda: upload_in_parts(server, "/bench/parts", size),
+            "GET of parts": lambda: get(server, "/bench/parts", size),
+            "PUT at once": lambda: put(server, "/bench/whole", size),
+            "GET at once": lambda: get(server, "/bench/whole", size),
+        }
+        with procfs.Growth(server.processes()) as growth:
+            for kind, work in kinds.items():
+                results.add(f"{title}: {kind}", "MB/s", "fogbank", megabytes_a_second(size, work))
+        results.add(f"{title}: growth", "MiB", "fogbank", growth.peak / MIB, MEMORY_TARGET)
