@@ -78,6 +78,17 @@ def over_tls(region: LocalRegion) -> Any:
     return made
 
 
+class Signer(S3SigV4Auth):
+    """botocore's signer, with a payload hash that is given."""
+
+    def __init__(self, credentials: Credentials, service: str, region: str, payload: str) -> None:
+        super().__init__(credentials, service, region)
+        self._payload = payload
+
+    def payload(self, request: Any) -> str:
+        return self._payload
+
+
 def signed(
     region: LocalRegion,
     method: str,
@@ -91,9 +102,7 @@ def signed(
     """One S3 request with exactly this target, these headers and this body, signed by the root."""
     request = AWSRequest(method, f"http://{HOST}{target}", headers={**(extra or {}), "x-amz-content-sha256": payload})
     request.context["client_config"] = Config(s3={"payload_signing_enabled": True})
-    auth = S3SigV4Auth(Credentials(KEY_ID, SECRET), "s3", name)
-    auth.payload = lambda _: payload  # as it is given
-    auth.add_auth(request)
+    Signer(Credentials(KEY_ID, SECRET), "s3", name, payload).add_auth(request)
     return region.raw(method, target, dict(request.headers.items()), body)
 
 

@@ -213,8 +213,8 @@ def test_composite_checksums(s3: Any, bucket: str, algorithm: str, told: bool) -
     where = start(s3, bucket, ChecksumAlgorithm=algorithm)
     parts = []
     for number, body in BODIES.items():
-        value = {member(algorithm): checksum(algorithm, body)}
-        parts += [part | value for part in upload(s3, where, {number: body}, **value)]
+        given = {member(algorithm): checksum(algorithm, body)}
+        parts += [part | given for part in upload(s3, where, {number: body}, **given)]
     raw = digest(algorithm, b"".join(digest(algorithm, body) for body in BODIES.values()))
     value = f"{b64encode(raw).decode()}-3"
     made = complete(s3, where, parts, **({member(algorithm): value} if told else {}))

@@ -1,0 +1,97 @@
+"""Closed by default: every operation that works refuses a user without permissions, another account and an anonymous caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+from tests.wire.generate import MINIMAL, Generator
+
+from fogbank.core.service import NO_PERMISSION_NEEDED
+from fogbank.services import registry
+from services.helpers import code, dev, kept, user_client
+
+if TYPE_CHECKING:
+    from fogbank.core.service import Bound
+    from support.region import LocalRegion
+
+OPERATIONS = [bound for service in registry.services().values() for bound in service.operations.values()]
+GUARDED = [bound for bound in OPERATIONS if bound.action != NO_PERMISSION_NEEDED]
+NAMES = [f"{bound.service.name}:{bound.name}" for bound in GUARDED]
+
+# What addresses things that are there, so that only the permission is missing.
+THERE = {"Bucket": "bucket", "Key": "k", "CopySource": "bucket/k", "UserName": "ann", "PartNumber": 1}
+OBJECT_LEVEL = {"DeleteObjects": {"Delete": {"Objects": [{"Key": "k"}]}}}
+ROOT_ONLY = {"CreateBucket", "ListBuckets"}  # whose resource is any caller's own account
+
+
+def minimal(bound: Bound) -> dict[str, Any]:
+    """The least input of an operation."""
+    if bound.model.input is None:
+        return {}
+    made: dict[str, Any] = Generator(bound.name, MINIMAL).value(bound.model.input)
+    made |= {name: value for name, value in THERE.items() if name in made}
+    return made | OBJECT_LEVEL.get(bound.name, {})
+
+
+def snake(bound: Bound) -> str:
+    """The operation's name in boto3 (which writes V2 like our handlers)."""
+    return bound.handler.__name__
+
+
+@pytest.fixture
+def there(region: LocalRegion, s3: Any, bucket: str) -> str:
+    """A bucket with an object."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"kept")
+    return bucket
+
+
+@pytest.mark.parametrize("bound", GUARDED, ids=NAMES)
+def test_a_user_without_permissions(region: LocalRegion, s3: Any, there: str, bound: Bound) -> None:
+    client = user_client(region, bound.service.name)
+    error = code(getattr(client, snake(bound)), **minimal(bound))
+    assert error == ("403" if bound.name.startswith("Head") else "AccessDenied")
+    assert s3.get_object(Bucket=there, Key="k")["Body"].read() == b"kept"
+    assert kept(region) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [bound for bound in GUARDED if bound.service.name == "s3" and bound.name not in ROOT_ONLY],
+    ids=lambda bound: bound.name,
+)
+def test_another_account(region: LocalRegion, s3: Any, there: str, bound: Bound) -> None:
+    client = dev(region, "111122223333")
+    error = code(getattr(client, snake(bound)), **minimal(bound))
+    assert error == ("403" if bound.name.startswith("Head") else "AccessDenied")
+    assert s3.get_object(Bucket=there, Key="k")["Body"].read() == b"kept"
+
+
+@pytest.mark.parametrize(
+    "bound", [bound for bound in OPERATIONS if bound.service.name == "s3"], ids=lambda bound: bound.name
+)
+def test_an_anonymous_caller_of_s3(region: LocalRegion, s3: Any, there: str, bound: Bound) -> None:
+    from botocore import UNSIGNED
+
+    client = region.client("s3", signature_version=UNSIGNED)
+    error = code(getattr(client, snake(bound)), **minimal(bound))
+    assert error == ("403" if bound.name.startswith("Head") else "AccessDenied")
+    assert s3.get_object(Bucket=there, Key="k")["Body"].read() == b"kept"
+
+
+@pytest.mark.parametrize(
+    "bound", [bound for bound in OPERATIONS if bound.service.name != "s3"], ids=lambda bound: bound.name
+)
+def test_an_anonymous_caller_of_other_services(region: LocalRegion, bound: Bound) -> None:
+    plain = {name: value for name, value in minimal(bound).items() if isinstance(value, str)}
+    form = urlencode({"Action": bound.name, "Version": bound.service.model.api_version, **plain}).encode()
+    answer = region.raw("POST", "/", {"content-type": "application/x-www-form-urlencoded"}, form)
+    assert answer.status == 403
+    assert b"<Code>MissingAuthenticationToken</Code>" in answer.body
+
+
+def test_delete_objects_denies_a_user_each_key(region: LocalRegion, s3: Any, there: str) -> None:
+    answer = user_client(region, "s3").delete_objects(Bucket=there, Delete={"Objects": [{"Key": "k"}]})
+    assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"]
+    assert s3.get_object(Bucket=there, Key="k")["Body"].read() == b"kept"
