@@ -140,9 +140,9 @@ CASES: dict[str, tuple[Callable[[], HttpRequest], str, dict[str, Any]]] = {
     "bare algorithm": (lambda: headers(get(), authorization="AWS4-HMAC-SHA256"), HEADER, {}),
     "other algorithm": (lambda: edited(get(), "SHA256", "SHA1"), "InvalidRequest", {}),
     "SigV4A": (lambda: edited(get(), "HMAC-SHA256", "ECDSA-P256-SHA256"), "InvalidRequest", {}),
-    "SigV2": (lambda: headers(get(), authorization=f"AWS {KEY}:frJIUN8DYpKDtOLCwo//yllqDzg="), "InvalidRequest", {}),
+    "SigV2": (lambda: headers(get(), authorization=f"AWS {KEY}:frJIUN8DYpKDtOLCwo//yllqDzg="), S3_BAD, {}),
     "SigV2 query": (lambda: changed(headers(get(), authorization=None),
-                                    query=f"AWSAccessKeyId={KEY}&Expires=1&Signature=x"), "InvalidRequest", {}),
+                                    query=f"AWSAccessKeyId={KEY}&Expires=1&Signature=x"), "AccessDenied", {}),
     "bearer token": (lambda: headers(get(), authorization="Bearer abc"), "InvalidArgument", {}),
     "authorization empty": (lambda: headers(get(), authorization=""), "InvalidArgument", {}),
     "header and query": (
@@ -285,7 +285,9 @@ def test_harmless_changes_are_accepted(name: str) -> None:
     attempt(make(), **options)
 
 
-@pytest.mark.parametrize("query", ["", "acl", "prefix=%41", "Signature=x", "x-amz-algorithm=AWS4-HMAC-SHA256"])
+@pytest.mark.parametrize(
+    "query", ["", "acl", "prefix=%41", "Action=Verify&Signature=x", "x-amz-algorithm=AWS4-HMAC-SHA256"]
+)
 def test_no_credentials_are_anonymous(query: str) -> None:
     assert claim(changed(headers(get(), authorization=None), query=query)) is None
 

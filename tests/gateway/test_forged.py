@@ -134,7 +134,7 @@ CASES: dict[str, tuple[Callable[[Keys], Sent], tuple[int, str]]] = {
     "no signature, small": (lambda k: Sent("PUT", "/forged/key", (("host", k.root.host),), SMALL), DENIED),
     "session token added": (lambda k: put(k).having(x_amz_security_token="t"), (400, "InvalidToken")),
     "session token signed": (lambda k: put(k._replace(root=k.root.but(token="t"))), (400, "InvalidToken")),
-    "SigV2": (lambda k: put(k).having(authorization=f"AWS {k.root.key}:abc="), (400, "InvalidRequest")),
+    "SigV2": (lambda k: put(k).having(authorization=f"AWS {k.root.key}:abc="), MISMATCH),
     # scope and time
     "scope of another service": (lambda k: put(k).edited("/s3/", "/iam/"), (404, "UnknownOperationException")),
     "scope of another region, edited": (lambda k: put(k).edited("us-east-1", "eu-west-1"), MISMATCH),
