@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fogbank.core.region import Region
     from fogbank.gateway.body import Source
     from fogbank.gateway.record import Recorder
-    from fogbank.services.iam.credentials import Root
+    from fogbank.services.iam.credentials import Credential, Root
     from fogbank.store.api import Tx
     from fogbank.wire import HttpRequest, HttpResponse
 
@@ -60,22 +60,45 @@ class Gateway:
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
         record.claim = claim = auth.claim(request)
-        scope = claim.service if claim else None
-        if needs_body(request, scope):
-            request.body = await bodies.read_whole(source, request.headers, self._max_body)
+        credential = self._credential(claim)
+        if needs_body(request, claim.service if claim else None):
+            request.body = await self._read(request, source, "query", credential)
         received = steps.Received(request, record.id, record.at)
         record.identified = identified = steps.identify(self.region, received, claim)
         if not identified.streams and not request.body:
-            steps.give_body(identified, await bodies.read_whole(source, request.headers, self._max_body))
+            steps.give_body(identified, await self._read(request, source, identified.meaning.protocol, credential))
+        if len(request.body) > bodies.LARGE:
+            admitted = await asyncio.get_running_loop().run_in_executor(
+                None, self._admit, record, identified, credential
+            )
+        else:
+            admitted = self._admit(record, identified, credential)
+        return await self._carry_out(admitted, source) if isinstance(admitted, steps.Authorised) else admitted
+
+    def _credential(self, claim: auth.Claim | None) -> Credential | None:
+        """Whose key the request names. An unknown one is refused before anything else of the request is looked at."""
+        if claim is None:
+            return None
         with self.region.store.snapshot() as tx:
-            authenticated = steps.authenticate(self.region, self._root, tx, identified)
+            return steps.find_credential(self._root, tx, claim)
+
+    async def _read(self, request: HttpRequest, source: Source, protocol: str, credential: Credential | None) -> bytes:
+        most = bodies.limit_of(protocol, self._max_body, known=credential is not None)
+        return await bodies.read_whole(source, request.headers, most)
+
+    def _admit(
+        self, record: Record, identified: steps.Identified, credential: Credential | None
+    ) -> steps.Authorised | HttpResponse:
+        """From the signature to the permission, in one view of the state; and on to the answer, where that is a lookup."""
+        with self.region.store.snapshot() as tx:
+            authenticated = steps.authenticate(identified, credential)
             record.principal = authenticated.principal
             steps.decode_body(authenticated)
             authorised = steps.authorise(tx, steps.parse(authenticated))
             if authorised.bound.access == "read":
                 return self._render(authorised, self._handle(tx, authorised))
             self._before_body(tx, authorised)
-        return await self._carry_out(authorised, source)
+            return authorised
 
     def _before_body(self, tx: Tx, authorised: steps.Authorised) -> None:
         check = authorised.bound.before_body
@@ -93,6 +116,7 @@ class Gateway:
         bound = authorised.bound
         if bound.body_from is not None:
             with self.region.store.snapshot() as tx:
+                steps.authorise(tx, authorised.parsed)
                 content = bound.body_from(self._call(tx, authorised, None), steps.input_of(authorised))
             spooled, body = await bodies.copy(self.region.blobs, content, self._algorithms(authorised))
             return await self._write_with(authorised, spooled, body)
@@ -130,8 +154,12 @@ class Gateway:
 
     async def _write(self, authorised: steps.Authorised, body: Body | None) -> Any:
         return await self.region.store.write(
-            lambda tx: self._handle(tx, authorised, body), bulk=authorised.bound.access == "bulk"
+            lambda tx: self._handle_again(tx, authorised, body), bulk=authorised.bound.access == "bulk"
         )
+
+    def _handle_again(self, tx: Tx, authorised: steps.Authorised, body: Body | None) -> Any:
+        """Handle a write, which may come long after it was authorised: by now the bucket may be somebody else's."""
+        return self._handle(tx, steps.authorise(tx, authorised.parsed), body)
 
     def _scan(self, authorised: steps.Authorised) -> HttpResponse:
         """A page of records takes milliseconds to read and to render: both in a thread."""

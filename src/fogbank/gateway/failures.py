@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.errors import AwsError
+from fogbank.gateway.steps import protocol_of
 from fogbank.store.api import StoreFull
 from fogbank.wire import load
-from fogbank.wire.identify import Unidentified, identify
+from fogbank.wire.identify import Unidentified
 
 if TYPE_CHECKING:
     from fogbank.gateway.record import Record
@@ -36,17 +37,25 @@ def render_failure(record: Record, error: AwsError) -> HttpResponse:
     return load(service).render_unknown(error, record.id, resource, record.id, protocol)
 
 
-def speaks(record: Record, error: AwsError) -> tuple[str, str | None]:
-    """A service whose errors a caller understands that was not understood itself, and the protocol."""
+def speaks(record: Record, error: AwsError) -> tuple[str, str]:
+    """A service whose errors a caller understands that was not understood itself, and the protocol. Loads no other model."""
     if isinstance(error, Unidentified):
         return error.service or DEFAULTS.get(error.protocol, "s3"), error.protocol
-    try:
-        meaning = identify(record.request, record.claim.service if record.claim else None)
-    except Unidentified as other:
-        return other.service or DEFAULTS.get(other.protocol, "s3"), other.protocol
-    except AwsError:
-        return "s3", None
-    return meaning.service, meaning.protocol
+    protocol = looks_like(record)
+    return DEFAULTS.get(protocol, "s3"), protocol
+
+
+def looks_like(record: Record) -> str:
+    """The protocol that a request seems to speak."""
+    headers = record.request.headers
+    if "smithy-protocol" in headers:
+        return "smithy-rpc-v2-cbor"
+    if "x-amz-target" in headers:
+        return "json"
+    if record.claim is not None:
+        return protocol_of(record.claim.service)
+    form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return "query" if form or "Action=" in record.request.query else "rest-xml"
 
 
 # For requests of a protocol whose service is not known: any that speaks it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from fogbank.core.authorize import Question, allowed, denied
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.principal import ANONYMOUS, Principal
 from fogbank.core.service import NO_PERMISSION_NEEDED, Bound, Input, Permission
-from fogbank.gateway.body import imply_algorithm
 from fogbank.services import registry
 from fogbank.services.iam import credentials
 from fogbank.wire import HttpRequest, load
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fogbank.core.region import Region
-    from fogbank.services.iam.credentials import Root
+    from fogbank.services.iam.credentials import Credential, Root
     from fogbank.store.api import Tx
     from fogbank.wire import Operation
 
@@ -133,18 +132,29 @@ def check_path(path: str) -> None:
         )
 
 
-def authenticate(region: Region, root: Root, tx: Tx, identified: Identified) -> Authenticated:
-    """Verify the signature, with the secret of the access key that the request names."""
+def find_credential(root: Root, tx: Tx, claim: auth.Claim) -> Credential:
+    """The credential of the access key that a request names."""
+    credential = credentials.find(tx, root, claim.access_key_id)
+    if credential is None:
+        raise auth.unknown_key(auth.dialect_of(claim.service, protocol_of(claim.service)), claim.access_key_id)
+    return credential
+
+
+@lru_cache(maxsize=1024)
+def protocol_of(scope: str) -> str:
+    """The protocol of the services that sign as `scope`, without loading a model; rest-xml, S3's, if there is none."""
+    return next((entry.protocols[0] for entry in load_index().values() if scope == entry.signing), "rest-xml")
+
+
+def authenticate(identified: Identified, credential: Credential | None) -> Authenticated:
+    """Verify the signature with the secret of the access key that the request names; None is an anonymous request."""
     claim, meaning, received = identified.claim, identified.meaning, identified.received
-    if claim is None:
+    if claim is None or credential is None:
         dialect = auth.dialect_of(identified.operation.model.signing_name, meaning.protocol)
         if not dialect.s3:
             raise auth.missing_credentials(dialect)
         return Authenticated(identified, ANONYMOUS, None)
     dialect = auth.dialect_of(claim.service, meaning.protocol)
-    credential = credentials.find(tx, root, claim.access_key_id)
-    if credential is None:
-        raise auth.unknown_key(dialect, claim.access_key_id)
     if claim.session_token is not None:
         raise auth.invalid_token(dialect)  # STS gives none out yet, so none can be right
     verified = auth.verify(
@@ -194,8 +204,6 @@ def parse(authenticated: Authenticated) -> Parsed:
     if bound is None:
         raise not_implemented(f"The operation {meaning.service}:{meaning.operation}")
     found = identified.operation.codec(meaning.protocol).parse(meaning.request, meaning.labels)
-    if identified.streams and "ChecksumAlgorithm" in bound.takes:
-        imply_algorithm(found, meaning.request.headers)
     if not found.keys() <= bound.takes:
         other = sorted(found.keys() - bound.takes)
         raise not_implemented(f"{meaning.operation} with {', '.join(other)}")

@@ -17,12 +17,15 @@ DEV_ACCOUNT = "000000000000"
 
 
 class Root(msgspec.Struct, frozen=True):
-    """The installation's own root key. `dev` adds those of the stand-ins: `test`, and every account number."""
+    """The installation's own root key. `dev` adds those of the stand-ins: `test`, and every other account's number."""
 
     account: str
     access_key_id: str
     secret: str
     dev: bool = False
+
+    def __repr__(self) -> str:  # a secret must not reach a log
+        return f"Root({self.access_key_id}, of {self.account})"
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -31,12 +34,15 @@ class Credential(msgspec.Struct, frozen=True):
     secret: str
     principal: Principal
 
+    def __repr__(self) -> str:
+        return f"Credential(of {self.principal.arn})"
+
 
 def find(tx: Tx, root: Root, access_key_id: str) -> Credential | None:
     """The credential of an access key id; None if there is none, or it is switched off."""
     if access_key_id == root.access_key_id:
         return Credential(root.secret, root_of(root.account, access_key_id))
-    if root.dev and (account := dev_account(access_key_id)):
+    if root.dev and (account := dev_account(access_key_id)) and account != root.account:  # whose key is no secret
         return Credential(DEV_SECRET, root_of(account, access_key_id))
     key = access_keys.get(tx, access_key_id)
     if key is None or not key.active:

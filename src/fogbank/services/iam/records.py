@@ -32,6 +32,9 @@ class AccessKey(Record, version=1):
     active: bool
     created: int
 
+    def __repr__(self) -> str:
+        return f"AccessKey({self.id}, of {self.account} {self.user})"
+
 
 users = Table("iam.user", User)  # account, name in lower case: names differ in more than case
 access_keys = Table("iam.access_key", AccessKey)  # id
