@@ -31,26 +31,36 @@ def measure_start(results: Results, rounds: int) -> None:
             results.add("idle, two workers (PSS)", "MiB", "fogbank", weight, IDLE_TARGET)
 
 
-def measure_scaling(results: Results, rounds: int, seconds: float) -> None:
+def measure_scaling(results: Results, rounds: int, seconds: float, stored: int) -> None:
     """GET and PUT with one worker and with two, in turn; and how much of the machine each used, the client included."""
-    requests = small.prepare(seconds)
-    rates: dict[tuple[str, int], list[float]] = {}
+    requests = small.prepare(seconds, stored)
     for _ in range(rounds):
         for workers in (1, 2):
             with servers.running(servers.Fogbank(workers)) as server:
                 small.fill(server, requests)
+                loads = small.loads(server, requests, seconds)
                 for kind in ("GET", "PUT"):
-                    got, cost = small.costed(server, small.loads(server, requests, seconds)[kind])
-                    name = f"{kind} 4 KiB, {workers} worker{'s' if workers > 1 else ''}"
-                    busy = got.rate * (cost + got.client_us) / 1e6
-                    rates.setdefault((kind, workers), []).append(got.rate)
-                    results.add(name, "/s", "fogbank", got.rate)
-                    results.add(f"{name}: cores in use, client included", f"of {os.cpu_count()}", "fogbank", busy)
-                    results.add(f"{name}: server's CPU", "us", "fogbank", cost)
+                    keep(results, kind, workers, small.costed(server, loads[kind]))
     for kind in ("GET", "PUT"):
-        for one, two in zip(rates[kind, 1], rates[kind, 2], strict=True):
-            results.add(f"{kind} 4 KiB: two workers over one", "x", "fogbank", two / one)
+        one, two = (results.measures[title(kind, workers)].samples["fogbank"] for workers in (1, 2))
+        for single, double in zip(one, two, strict=True):
+            results.add(f"{kind} 4 KiB: two workers over one", "x", "fogbank", double / single)
     results.remark(
-        "Two workers over one: the client takes part of the same cores, so where `cores in use` is near all of them, the "
-        "machine is the limit and the ratio is a lower bound; what a second worker costs is in `server's CPU`, a request."
+        "Two workers over one: the client and others take part of the same cores, so where `cores in use` and what others "
+        "use come near all of them, the machine is the limit and the ratio is a lower bound."
     )
+
+
+def title(kind: str, workers: int) -> str:
+    """The name of a rate."""
+    return f"{kind} 4 KiB, {workers} worker{'s' if workers > 1 else ''}"
+
+
+def keep(results: Results, kind: str, workers: int, costed: small.Costed) -> None:
+    """One load's figures."""
+    got, name = costed.load, title(kind, workers)
+    results.add(name, "/s", "fogbank", got.rate)
+    cores = f"of {os.cpu_count()}"
+    results.add(f"{name}: cores in use", cores, "fogbank", got.rate * (costed.server_us + got.client_us) / 1e6)
+    results.add(f"{name}: cores that others used", cores, "fogbank", costed.others)
+    results.add(f"{name}: server's CPU", "us", "fogbank", costed.server_us)

@@ -44,21 +44,26 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total / TICK
 
 
-class Growth:
-    """Samples the resident memory of processes while it is entered; `peak` is the most above the start, in bytes."""
+def busy_seconds() -> float:
+    """CPU time that this machine has spent on anything, what its host took from it included."""
+    user, nice, system, _idle, _wait, irq, softirq, steal, *_ = Path("/proc/stat").read_text().split()[1:11]
+    return sum(map(int, (user, nice, system, irq, softirq, steal))) / TICK
+
+
+class Peak:
+    """Samples the resident memory of processes while it is entered; `peak` is the most there was, in bytes."""
 
     def __init__(self, pids: list[int]) -> None:
         self.peak = 0
         self._pids = pids
-        self._before = rss(pids)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def _sample(self) -> None:
         while not self._stop.wait(SAMPLE):
-            self.peak = max(self.peak, rss(self._pids) - self._before)
+            self.peak = max(self.peak, rss(self._pids))
 
-    def __enter__(self) -> Growth:
+    def __enter__(self) -> Peak:
         self._thread.start()
         return self
 
@@ -67,6 +72,7 @@ class Growth:
     ) -> None:
         self._stop.set()
         self._thread.join()
+        self.peak = max(self.peak, rss(self._pids))
 
 
 def load() -> float:

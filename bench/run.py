@@ -37,6 +37,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--servers", default=",".join(servers.ALL), help=f"of {','.join(servers.ALL)}")
     parser.add_argument("--rounds", type=int, help="how often each server is measured (3)")
     parser.add_argument("--seconds", type=float, help="length of each load of small objects (2)")
+    parser.add_argument("--objects", type=int, default=2000, help="small objects that are read, in turn (2,000)")
     parser.add_argument("--keys", type=int, help="keys to list (10,000; --full 100,000)")
     parser.add_argument("--stream-size", type=int, help="MiB of the single stream (256)")
     parser.add_argument("--big-size", type=float, help="GiB of the memory test (1; --full 5)")
@@ -74,12 +75,12 @@ def parts(given: argparse.Namespace, results: Results) -> dict[str, Callable[[],
     big = int(given.big_size * GIB) // len(streams.BLOCK) * len(streams.BLOCK)
     return {
         "ceiling": lambda: ceiling.measure(results, seconds),
-        "small": lambda: small.measure(results, names, rounds, seconds),
+        "small": lambda: small.measure(results, names, rounds, seconds, given.objects),
         "stream": lambda: streams.measure_speed(results, names, rounds, size),
         "list": lambda: listing.measure(results, names, rounds, given.keys),
         "memory": lambda: streams.measure_memory(results, big),
         "start": lambda: processes.measure_start(results, rounds),
-        "scale": lambda: processes.measure_scaling(results, rounds, seconds),
+        "scale": lambda: processes.measure_scaling(results, rounds, seconds, given.objects),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import TYPE_CHECKING
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from servers import Server
 
 SIZE = 4096
-STORED = 2000  # objects that are read
 FASTEST = 12_000  # PUTs a second that are prepared for
 TARGETS = {
     "GET": (Target(6, "ministack"), Target(12_000)),
@@ -54,11 +54,11 @@ class Requests:
             yield from chain(reads[:4], (put,), reads[4:], (self.heads[turn % len(self.heads)], second))
 
 
-def prepare(seconds: float) -> Requests:
-    """Sign enough for one round of `seconds` per kind of load."""
+def prepare(seconds: float, stored: int) -> Requests:
+    """Sign enough for one round of `seconds` per kind of load; `stored` objects are read."""
     body = os.urandom(SIZE)
-    keys = [f"small/{number:06d}" for number in range(STORED)]
-    new = [f"new/{number:07d}" for number in range(int(FASTEST * (seconds + 0.3)))]
+    keys = [f"small/{number:06d}" for number in range(stored)]
+    new = [f"new/{number:07d}" for number in range(int(FASTEST * (seconds + warm(seconds))))]
     return Requests(
         body,
         signing.put_heads("bench", keys, body),
@@ -66,6 +66,11 @@ def prepare(seconds: float) -> Requests:
         signing.heads("bench", keys),
         signing.put_heads("bench", new, body),
     )
+
+
+def warm(seconds: float) -> float:
+    """The warm-up before a load of `seconds`."""
+    return min(0.3, seconds / 2)
 
 
 def fill(server: Server, requests: Requests) -> None:
@@ -78,7 +83,7 @@ def loads(server: Server, requests: Requests, seconds: float) -> dict[str, Calla
     """The kinds of load by their names, in the order in which they are run: reads before the store grows."""
 
     def run(given: Iterable[bytes], repeat: bool) -> Load:
-        return uvloop.run(loadgen.run(server.port, given, seconds, repeat=repeat))
+        return uvloop.run(loadgen.run(server.port, given, seconds, warm=warm(seconds), repeat=repeat))
 
     return {
         "GET": lambda: run(requests.gets, True),
@@ -88,30 +93,41 @@ def loads(server: Server, requests: Requests, seconds: float) -> dict[str, Calla
     }
 
 
-def costed(server: Server, run: Callable[[], Load]) -> tuple[Load, float]:
-    """A load, and the server's CPU in microseconds a request (warm-up included on both sides)."""
+@dataclass(frozen=True)
+class Costed:
+    """A load and what it cost: the server's CPU in microseconds a request, and how many cores other processes used meanwhile."""
+
+    load: Load
+    server_us: float
+    others: float
+
+
+def costed(server: Server, run: Callable[[], Load]) -> Costed:
+    """Run a load (its warm-up counts on both sides)."""
     pids = server.processes()
-    before = procfs.cpu_seconds(pids)
-    got = run()
-    return got, 1e6 * (procfs.cpu_seconds(pids) - before) / got.sent
+    before = (time.perf_counter(), procfs.busy_seconds(), procfs.cpu_seconds(pids), time.process_time())
+    load = run()
+    after = (time.perf_counter(), procfs.busy_seconds(), procfs.cpu_seconds(pids), time.process_time())
+    wall, busy, spent, client = (late - early for late, early in zip(after, before, strict=True))
+    return Costed(load, 1e6 * spent / load.sent, max(0.0, (busy - spent - client) / wall))
 
 
-def measure(results: Results, names: list[str], rounds: int, seconds: float) -> None:
+def measure(results: Results, names: list[str], rounds: int, seconds: float, stored: int) -> None:
     """All kinds of load on all servers, in rounds."""
-    requests = prepare(seconds)
+    requests = prepare(seconds, stored)
     for _ in range(rounds):
         for name in names:
             with servers.running(servers.ALL[name]()) as server:
                 fill(server, requests)
                 for kind, run in loads(server, requests, seconds).items():
-                    got, cost = costed(server, run)
-                    keep(results, kind, name, got, cost)
+                    keep(results, kind, name, costed(server, run))
 
 
-def keep(results: Results, kind: str, server: str, got: Load, cost: float) -> None:
+def keep(results: Results, kind: str, server: str, costed: Costed) -> None:
     """One load's figures."""
-    what = f"{kind} 4 KiB"
+    what, got = f"{kind} 4 KiB", costed.load
     results.add(what, "/s", server, got.rate, *TARGETS.get(kind, ()))
     results.add(f"{what}: p50", "ms", server, got.p50)
     results.add(f"{what}: p99", "ms", server, got.p99)
-    results.add(f"{what}: server's CPU", "us", server, cost)
+    results.add(f"{what}: server's CPU", "us", server, costed.server_us)
+    results.add("cores that others used meanwhile", f"of {os.cpu_count()}", server, costed.others)
