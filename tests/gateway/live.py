@@ -93,8 +93,9 @@ class Live:
         return [json.loads(line) for line in (self.data / "logs" / "fogbank.log").read_text().splitlines()]
 
     def access(self) -> list[dict[str, Any]]:
-        """The lines of the access log."""
-        return [json.loads(line) for line in (self.data / "logs" / "access.log").read_text().splitlines()]
+        """The lines of the access log, and of the older one if there is one."""
+        paths = sorted((self.data / "logs").glob("access.log*"), reverse=True)
+        return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
     def kept(self) -> set[object]:
         """Everything that is kept: records, small blobs, blob files, temporary ones."""
