@@ -1,0 +1,275 @@
+"""The control process: effects are carried out whatever was killed, garbage goes, damage is told, and no failure ends a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fogbank.control import process
+from fogbank.core.clock import Clock
+from fogbank.region.data import DataDir
+from fogbank.store import outbox
+from fogbank.store.blobs import UNLINK, Blobs
+from fogbank.store.sqlite import SqliteStore
+from gateway.live import Live, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.region import LocalRegion
+
+LARGE = 300_000
+
+
+class Upkeep:
+    """A region's data, and the loops' work over it, at a time of the test's choice."""
+
+    def __init__(self, state: Path, blobs: Path, later: timedelta = timedelta()) -> None:
+        self.store, self.blobs, self.clock = SqliteStore(state), Blobs(blobs), Clock(later)
+
+    def files(self) -> list[Path]:
+        return [path for path in self.blobs.root.rglob("*") if path.is_file()]
+
+    def waiting(self) -> int:
+        with self.store.snapshot() as tx:
+            return len(outbox.due(tx, self.clock.now() + timedelta(days=1), 1000, [UNLINK]))
+
+    def carry_out(self) -> None:
+        asyncio.run(process.carry_out(self.store, self.blobs, self.clock))
+
+    def sweep(self) -> None:
+        asyncio.run(process.sweep(self.store, self.blobs, self.clock))
+
+    def scrub(self) -> None:
+        asyncio.run(process.scrub(self.store, self.blobs))
+
+
+@pytest.fixture
+def upkeep(region: LocalRegion) -> Iterator[Upkeep]:
+    made = Upkeep(region.directory / "state.db", region.directory / "blobs")
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def stored(s3: Any, bucket: str) -> Any:
+    """A bucket with one large object."""
+    s3.put_object(Bucket=bucket, Key="large", Body=b"x" * LARGE)
+    return s3
+
+
+def test_files_go_after_the_grace(stored: Any, upkeep: Upkeep) -> None:
+    stored.delete_object(Bucket="bucket", Key="large")
+    upkeep.clock.advance(timedelta(seconds=59))
+    upkeep.carry_out()
+    assert len(upkeep.files()) == 1
+    upkeep.clock.advance(timedelta(seconds=2))
+    upkeep.carry_out()
+    assert upkeep.files() == []
+    assert upkeep.waiting() == 0
+
+
+def test_files_that_are_referred_to_stay(stored: Any, upkeep: Upkeep) -> None:
+    stored.copy_object(Bucket="bucket", Key="copy", CopySource="bucket/large")
+    stored.delete_object(Bucket="bucket", Key="large")
+    upkeep.clock.advance(timedelta(days=1))
+    upkeep.carry_out()
+    upkeep.sweep()
+    assert stored.get_object(Bucket="bucket", Key="copy")["Body"].read() == b"x" * LARGE
+
+
+def test_an_effect_is_carried_out_twice_if_need_be(stored: Any, upkeep: Upkeep) -> None:
+    """Killed after the file was unlinked, before that was written down."""
+    stored.delete_object(Bucket="bucket", Key="large")
+    upkeep.files()[0].unlink()
+    upkeep.clock.advance(timedelta(minutes=2))
+    upkeep.carry_out()
+    assert upkeep.waiting() == 0
+
+
+def test_more_effects_than_one_round_takes(s3: Any, bucket: str, upkeep: Upkeep) -> None:
+    for number in range(205):
+        s3.put_object(Bucket=bucket, Key=str(number), Body=b"x" * 70_000)
+        s3.delete_object(Bucket=bucket, Key=str(number))
+    upkeep.clock.advance(timedelta(minutes=2))
+    upkeep.carry_out()
+    assert (upkeep.files(), upkeep.waiting()) == ([], 0)
+
+
+def test_one_effect_that_fails_stops_no_other(s3: Any, bucket: str, upkeep: Upkeep) -> None:
+    for key in ("a", "b", "c"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x" * LARGE)
+    stuck = upkeep.files()[0]
+    for key in ("a", "b", "c"):
+        s3.delete_object(Bucket=bucket, Key=key)
+    stuck.unlink()
+    stuck.mkdir()
+    upkeep.clock.advance(timedelta(minutes=2))
+    upkeep.carry_out()
+    assert (upkeep.files(), upkeep.waiting()) == ([], 1)
+    stuck.rmdir()
+    upkeep.clock.advance(timedelta(minutes=2))
+    upkeep.carry_out()
+    assert upkeep.waiting() == 0
+
+
+# --- after kill -9
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[Live]:
+    """A real region, for tests that kill all of it."""
+    made = Live(tmp_path / "data", "--workers", "1")
+    yield made
+    made.end()
+
+
+def kill(live: Live) -> None:
+    state = live.runtime()
+    pids = [state["supervisor"]["pid"], *(child["pid"] for child in state["children"].values())]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not any(lives(pid) for pid in pids))
+
+
+def lives(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_what_a_killed_region_left(killed: Live) -> None:
+    """A deleted object whose file is still there, and half an upload."""
+    killed.bucket("bucket")
+    killed.ask(killed.signer.sign("PUT", "/bucket/gone", body=b"g" * LARGE))
+    killed.ask(killed.signer.sign("PUT", "/bucket/kept", body=b"k" * LARGE))
+    assert killed.ask(killed.signer.sign("DELETE", "/bucket/gone")).status == 204
+    half = killed.signer.sign("PUT", "/bucket/half", body=b"h" * 5_000_000)
+    with killed.wire() as wire:
+        wire.send(half.head() + half.body[:3_000_000])
+        until(lambda: list((killed.data / "blobs" / "tmp").glob("*")))
+        kill(killed)
+    data = DataDir(killed.data)
+    after = Upkeep(data.state / "state.db", data.blobs)
+    assert len(after.files()) == 3
+    after.carry_out()
+    after.sweep()
+    assert len(after.files()) == 3  # the grace has not passed
+    after.clock.advance(timedelta(minutes=11))
+    after.carry_out()
+    after.sweep()
+    after.store.close()
+    assert [path.read_bytes() for path in after.files()] == [b"k" * LARGE]
+
+
+def test_an_upload_that_lasts_is_not_swept(live: Live) -> None:
+    """It is older than the grace, but its writer lives."""
+    live.bucket("lasting")
+    sent = live.signer.sign("PUT", "/lasting/slow", body=b"s" * 5_000_000)
+    data = DataDir(live.data)
+    later = Upkeep(data.state / "state.db", data.blobs, timedelta(hours=1))
+    with live.wire() as wire:
+        wire.send(sent.head() + sent.body[:3_000_000])
+        until(lambda: list((data.blobs / "tmp").glob("*")))
+        later.sweep()
+        wire.send(sent.body[3_000_000:])
+        assert wire.answer().status == 200
+    later.store.close()
+    assert live.get("/lasting/slow").body == sent.body
+
+
+def test_the_control_process_ends_when_told(killed: Live) -> None:
+    """And a killed one is started again."""
+    pid = killed.runtime()["children"]["control"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: killed.runtime()["children"].get("control", {}).get("pid", pid) != pid)
+    new = killed.runtime()["children"]["control"]["pid"]
+    os.kill(new, signal.SIGTERM)
+    until(lambda: not lives(new), 3)
+
+
+# --- scrub
+
+
+@pytest.mark.parametrize("damage", ["flipped", "deleted", "truncated"])
+def test_scrub_tells_of_damage(stored: Any, upkeep: Upkeep, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    stored.put_object(Bucket="bucket", Key="whole", Body=b"w" * LARGE)
+    upkeep.scrub()
+    assert not caplog.records
+    file = upkeep.files()[0]
+    if damage == "deleted":
+        file.unlink()
+    elif damage == "truncated":
+        os.truncate(file, LARGE - 1)
+    else:
+        with file.open("r+b") as opened:
+            opened.seek(LARGE // 2)
+            opened.write(b"?")
+    upkeep.scrub()
+    assert [(record.message, record.levelno) for record in caplog.records] == [("corrupt blob", logging.ERROR)]
+    assert caplog.records[0].fields["blob"] == file.name  # type: ignore[attr-defined]
+
+
+# --- the loops
+
+
+def test_a_loop_survives_its_failures(caplog: pytest.LogCaptureFixture) -> None:
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+        if turns < 4:
+            raise OSError("no space left on device")
+
+    async def main() -> None:
+        task = asyncio.create_task(process.every(0.001, work))
+        while turns < 6:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert [record.message for record in caplog.records] == ["upkeep failed"] * 3
+    assert caplog.records[0].exc_info
+
+
+@pytest.mark.parametrize("work", ["carry_out", "sweep"])
+def test_the_store_fails_and_recovers(stored: Any, upkeep: Upkeep, work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be done is done the next time."""
+    stored.delete_object(Bucket="bucket", Key="large")
+    upkeep.clock.advance(timedelta(hours=1))
+    real = upkeep.store.snapshot
+
+    def broken() -> Any:
+        monkeypatch.setattr(upkeep.store, "snapshot", real)
+        raise OSError("input/output error")
+
+    monkeypatch.setattr(upkeep.store, "snapshot", broken)
+    with pytest.raises(OSError, match="input/output"):
+        getattr(upkeep, work)()
+    getattr(upkeep, work)()
+    upkeep.carry_out()
+    assert upkeep.files() == []
+
+
+def test_the_access_log_starts_anew(tmp_path: Path) -> None:
+    data = DataDir(tmp_path / "data")
+    data.create()
+    path = data.logs / "access.log"
+    for turn in range(8):
+        path.write_text(f"{turn}" * 100)
+        asyncio.run(process.rotate(data, 100))
+        asyncio.run(process.rotate(data, 100))
+    assert sorted(one.name for one in data.logs.iterdir()) == [f"access.log.{number}" for number in range(1, 5)]
+    assert (data.logs / "access.log.1").read_text() == "7" * 100
