@@ -16,6 +16,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from fogbank.core.digests import NEW, digest
+from fogbank.services.s3.records import parts, uploads
 from fogbank.store.blobs import blob_refs
 from support.region import HOST, KEY_ID, SECRET
 
@@ -131,6 +132,12 @@ def kept(region: LocalRegion) -> tuple[int, list[int]]:
     with region.region.store.snapshot() as tx:
         small = len(tx.list_bytes(0, 100_000))
         return small, [entry.refs for _, entry in blob_refs.scan(tx) if entry.refs > 0]
+
+
+def parts_kept(region: LocalRegion) -> int:
+    """How many records of uploads and of their parts the store keeps."""
+    with region.region.store.snapshot() as tx:
+        return sum(1 for _ in parts.scan(tx)) + sum(1 for _ in uploads.scan(tx))
 
 
 def pattern(size: int, seed: int = 0) -> bytes:

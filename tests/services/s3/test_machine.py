@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.helpers import FILE, code, kept, pattern
+from services.helpers import FILE, code, kept, parts_kept, pattern
 from services.s3.uploads import complete, start, upload
 from support.region import LocalRegion
 
@@ -145,13 +145,13 @@ class Bucket(RuleBasedStateMachine):
             return
         self.s3.delete_bucket(Bucket="bucket")
         self.uploads.clear()
-        assert kept(self.region) == (0, [])
+        assert (kept(self.region), parts_kept(self.region)) == ((0, []), 0)
         self.make()
 
     @invariant()
     def nothing_is_kept_for_nothing(self) -> None:
         if not self.objects and not self.uploads:
-            assert kept(self.region) == (0, [])
+            assert (kept(self.region), parts_kept(self.region)) == ((0, []), 0)
 
     def teardown(self) -> None:
         try:
@@ -160,7 +160,7 @@ class Bucket(RuleBasedStateMachine):
                 self.s3.delete_object(Bucket="bucket", Key=key)
             for where, _ in self.uploads:
                 self.s3.abort_multipart_upload(**where)
-            assert kept(self.region) == (0, [])
+            assert (kept(self.region), parts_kept(self.region)) == ((0, []), 0)
         finally:
             self.region.close()
             self.directory.cleanup()
