@@ -240,11 +240,14 @@ def request_spool(
 
 
 def announced(headers: Mapping[str, str]) -> Iterable[str]:
-    """The checksum algorithms whose values the body's trailers will carry."""
+    """The checksum algorithms whose values the body's trailers will carry. InvalidRequest for one that cannot be checked."""
     for name in headers.get("x-amz-trailer", "").split(","):
         algorithm = name.strip().upper().removeprefix("X-AMZ-CHECKSUM-")
         if algorithm in NEW:
             yield algorithm
+        elif algorithm:
+            what = "The value specified in the x-amz-trailer header is not supported"
+            raise AwsError("InvalidRequest", what, status=400)
 
 
 async def copy(blobs: Blobs, content: Content, algorithms: Collection[str]) -> tuple[Spool, Body]:
