@@ -324,9 +324,10 @@ def test_an_anonymous_caller_is_told_nothing(region: LocalRegion, s3: Any, bucke
     assert region.raw("HEAD", f"/{bucket}/k").body == b""
 
 
-def test_a_presigned_url_reads(region: LocalRegion, s3: Any, bucket: str) -> None:
+@pytest.mark.parametrize("version", [None, "s3v4", "s3"])  # None: what boto3 does by itself
+def test_a_presigned_url_reads(region: LocalRegion, s3: Any, bucket: str, version: str | None) -> None:
     s3.put_object(Bucket=bucket, Key="a b+c", Body=BODY)
-    url = region.client("s3", signature_version="s3v4").generate_presigned_url(
+    url = region.client("s3", signature_version=version).generate_presigned_url(
         "get_object", Params={"Bucket": bucket, "Key": "a b+c", "ResponseContentType": "text/x"}, ExpiresIn=60
     )
     path = url.removeprefix("http://localhost:4566")
