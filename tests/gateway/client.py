@@ -93,7 +93,7 @@ class _S3Auth(S3SigV4Auth):
 
     def _modify_request_before_signing(self, request: Any) -> None:
         given = request.headers["X-Amz-Content-SHA256"]
-        super()._modify_request_before_signing(request)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]
         del request.headers["X-Amz-Content-SHA256"]
         request.headers["X-Amz-Content-SHA256"] = given
 

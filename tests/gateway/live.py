@@ -29,7 +29,7 @@ class Live:
 
     def __init__(self, data: Path, *flags: str) -> None:
         self.data = data
-        command = [_PROGRAM, "up", "--detach", "--data", str(data), "--port", "0", *flags]
+        command = [str(_PROGRAM), "up", "--detach", "--data", str(data), "--port", "0", *flags]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         keys = tomllib.loads((data / "root-credentials").read_text())
         self.key, self.secret = keys["access_key_id"], keys["secret_access_key"]
@@ -69,7 +69,8 @@ class Live:
 
     def client(self, service: str, **config: Any) -> Any:
         """boto3, unmodified."""
-        return boto3.client(
+        make: Any = boto3.client
+        return make(
             service,
             endpoint_url=self.endpoint,
             aws_access_key_id=self.key,

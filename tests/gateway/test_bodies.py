@@ -18,7 +18,7 @@ from fogbank.gateway import body as bodies
 from gateway.live import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from gateway.client import Sent
@@ -139,9 +139,8 @@ def test_expect_100_continue(live: Live, bucket: str) -> None:
 
 def test_pipelined(live: Live, bucket: str) -> None:
     path = f"/{bucket}/pipe"
-    requests = [
-        live.signer.sign(*one) for one in [("PUT", path, {}, b"one"), ("GET", path), ("DELETE", path), ("GET", path)]
-    ]
+    steps = [("PUT", b"one"), ("GET", b""), ("DELETE", b""), ("GET", b"")]
+    requests = [live.signer.sign(method, path, body=body) for method, body in steps]
     with live.wire() as wire:
         wire.send(b"".join(map(bytes, requests)))
         answers = [wire.answer(sent.method) for sent in requests]
@@ -286,9 +285,8 @@ class Endless:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "IDLE", 0.1)
-    return
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 40])

@@ -7,6 +7,7 @@ import threading
 import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.client import Answer, Wire
+    from gateway.client import Answer, Sent, Wire
     from gateway.live import Live
 
 CLIENTS = 16
@@ -41,6 +42,10 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
+def ask(wires: list[Wire], sent: list[Sent], number: int) -> Answer:
+    return wires[number].ask(sent[number])
+
+
 def at_once(pool: ThreadPoolExecutor, work: Callable[[int], Any]) -> list[Any]:
     """Do something in sixteen threads, all of which begin together."""
     gate = threading.Barrier(CLIENTS)
@@ -60,7 +65,7 @@ def test_one_of_them_makes_it(live: Live, bucket: str, wires: list[Wire], pool: 
             live.signer.sign("PUT", path, {"if-none-match": "*"}, b"%06d" % number * (size // 6))
             for number in range(CLIENTS)
         ]
-        answers: list[Answer] = at_once(pool, lambda number, sent=sent: wires[number].ask(sent[number]))
+        answers: list[Answer] = at_once(pool, partial(ask, wires, sent))
         won = [number for number, answer in enumerate(answers) if answer.status == 200]
         assert len(won) == 1
         assert {answer.status for answer in answers} <= {200, 412, 409}

@@ -14,7 +14,7 @@ from auth.sigv4_client import unsigned_body
 from gateway.client import Sent, Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from gateway.live import Live
     from support.region import LocalRegion
@@ -240,7 +240,7 @@ CASES: dict[str, tuple[Callable[[Keys], Sent], tuple[int, str]]] = {
 
 
 @pytest.fixture(scope="module")
-def keys(live: Live) -> Iterator[Keys]:
+def keys(live: Live) -> Keys:
     iam = live.client("iam")
     iam.create_user(UserName="forger")
     made = [iam.create_access_key(UserName="forger")["AccessKey"] for _ in range(2)]

@@ -14,8 +14,6 @@ from auth.sigv4_client import unsigned_body
 from gateway.client import Sent, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from gateway.live import Live
 
 DATA = b"data" * 30_000
@@ -156,7 +154,7 @@ def test_names_of_the_certificate(tls_live: Live, bucket: str, name: str) -> Non
 
 
 @pytest.fixture
-def resolved(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     """All names under localhost are this machine, as systemd-resolved has it and containers often do not."""
     ask = socket.getaddrinfo
 
@@ -164,7 +162,6 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return ask("127.0.0.1" if str(host).endswith("localhost") else host, *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return
 
 
 def test_boto3_with_virtual_hosts_over_https(tls_live: Live, bucket: str, resolved: None) -> None:

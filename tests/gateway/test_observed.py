@@ -89,9 +89,9 @@ def scrape(live: Live) -> dict[tuple[str, str, str], float]:
         key = line.rpartition(" ")[0]
         assert key not in series
         series.add(key)
-        labels = dict(re.findall(r'([a-z]+)="([^"]*)"', found["labels"]))
-        key2 = (name, labels["operation"], labels.get("le", labels["status"]))
-        sums[key2] = sums.get(key2, 0) + float(found["value"])
+        labels: dict[str, str] = dict(re.findall(r'([a-z]+)="([^"]*)"', found["labels"]))
+        summed = (name, labels["operation"], labels.get("le") or labels["status"])
+        sums[summed] = sums.get(summed, 0) + float(found["value"])
     assert typed == {"fogbank_requests_total": "counter", "fogbank_request_seconds": "histogram"}
     return sums
 
