@@ -101,13 +101,13 @@ class Results:
         peers = [server for server in servers if server not in ("fogbank", "client")]
         table = Table(title="medians (min–max over the rounds)")
         for heading in ("measure", *servers, *(f"x {peer}" for peer in peers), "target"):
-            table.add_column(heading, justify="left" if heading in ("measure", "target") else "right")
+            table.add_column(heading, justify="left" if heading in ("measure", "target") else "right", no_wrap=True)
         for measure in self.measures.values():
             figures = [shown(measure.samples.get(server), measure.unit) for server in servers]
             ratios = [f"{ratio:.2f}" if (ratio := measure.ratio(peer)) else "" for peer in peers]
             table.add_row(measure.name, *figures, *ratios, measure.verdict())
-        # As wide as it needs to be: output that goes to a file is read in an editor.
-        Console(width=200).print(table)
+        # As wide as it needs to be: a table that is cut or folded cannot be compared.
+        Console(width=260).print(table)
         for remark in self.remarks:
             print(f"- {remark}")
 

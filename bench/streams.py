@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from functools import partial
 from hashlib import md5, sha256
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ PART = 64 * MIB
 UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 ETAG = re.compile(rb"\r\netag: *([^\r]+)", re.IGNORECASE)
 GET_TARGET = Target(1000)
+MD5_TARGET = Target(60)
 MEMORY_TARGET = Target(64, most=True)
 
 
@@ -101,23 +103,27 @@ def upload_in_parts(server: Server, target: str, size: int) -> None:
 
 
 def measure_speed(results: Results, names: list[str], rounds: int, size: int) -> None:
-    """One stream of `size` bytes each way, the servers in turn, with this machine's MD5 beside it."""
+    """One stream of `size` bytes each way, the servers in turn; each has this machine's MD5 of that moment beside it."""
     payload = sha256_of(size)
-    title = f"one stream of {size // MIB} MiB"
-    hashing = megabytes_a_second(size, lambda: hash_all(size))
-    results.add("this machine's MD5", "MB/s", "client", hashing)
-    target = Target(round(0.6 * hashing))
     for _ in range(rounds):
         for name in names:
             with servers.running(servers.ALL[name]()) as server:
                 make_bucket(server)
-                kinds: dict[str, tuple[Callable[[], object], tuple[Target, ...]]] = {
-                    "PUT, unsigned payload": (lambda: put(server, "/bench/stream", size), (target,)),
-                    "PUT, signed payload": (lambda: put(server, "/bench/signed", size, payload), (target,)),
-                    "GET": (lambda: get(server, "/bench/stream", size), (GET_TARGET,)),
-                }
-                for kind, (work, targets) in kinds.items():
-                    results.add(f"{title}: {kind}", "MB/s", name, megabytes_a_second(size, work), *targets)
+                measure_streams(results, server, size, payload)
+
+
+def measure_streams(results: Results, server: Server, size: int, payload: str) -> None:
+    """One server's streams."""
+    title = f"one stream of {size // MIB} MiB"
+    hashing = megabytes_a_second(size, lambda: hash_all(size))
+    results.add("this machine's MD5", "MB/s", "client", hashing)
+    kinds = {"PUT, unsigned payload": signing.UNSIGNED, "PUT, signed payload": payload}
+    for kind, declared in kinds.items():
+        speed = megabytes_a_second(size, partial(put, server, "/bench/stream", size, declared))
+        results.add(f"{title}: {kind}", "MB/s", server.name, speed)
+        results.add(f"{title}: {kind}, of MD5's speed", "%", server.name, 100 * speed / hashing, MD5_TARGET)
+    speed = megabytes_a_second(size, lambda: get(server, "/bench/stream", size))
+    results.add(f"{title}: GET", "MB/s", server.name, speed, GET_TARGET)
 
 
 def measure_memory(results: Results, size: int) -> None:

@@ -13,7 +13,20 @@ from tests.architecture.source import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-TINY = ["--rounds", "1", "--seconds", "0.2", "--objects", "50", "--keys", "1100", "--stream-size", "4", "--big-size", "0.0625"]
+TINY = [
+    "--rounds",
+    "1",
+    "--seconds",
+    "0.2",
+    "--objects",
+    "50",
+    "--keys",
+    "1100",
+    "--stream-size",
+    "4",
+    "--big-size",
+    "0.0625",
+]
 
 
 def run(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
