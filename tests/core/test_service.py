@@ -31,7 +31,9 @@ def named(name: str) -> Callable[[Any, Any], Any]:
 def test_an_operation_is_found_by_its_name(service: Service) -> None:
     service.operation("write", "bucket", takes="Bucket Tagging")(named("put_bucket_tagging"))
     bound = service.operations["PutBucketTagging"]
-    assert (bound.action, bound.resource, bound.access) == ("s3:PutBucketTagging", BUCKET, "write")
+    assert (bound.action, bound.access) == ("s3:PutBucketTagging", "write")
+    assert bound.resource.fill({"Bucket": "b{x}"}, "1", "r") == "arn:aws:s3:::b{x}"
+    assert bound.resource.fill({}, "1", "r") == "arn:aws:s3:::*"
 
 
 @pytest.mark.parametrize(
