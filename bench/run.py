@@ -44,7 +44,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write all samples to this file")
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument("--quick", action="store_true", help="one short round: a first idea, in about a minute")
-    sizes.add_argument("--full", action="store_true", help="100,000 keys and 5 GiB, in about 15 minutes")
+    sizes.add_argument("--full", action="store_true", help="100,000 keys and 5 GiB, takes much longer")
     given = parser.parse_args()
     small_run = {"rounds": 1, "seconds": 1.0, "keys": 3_000, "stream_size": 64, "big_size": 0.25}
     usual = {"rounds": 3, "seconds": 2.0, "keys": 10_000, "stream_size": 256, "big_size": 1.0}
