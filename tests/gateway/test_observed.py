@@ -27,9 +27,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     directory.mkdir(mode=0o700)
     (directory / "fogbank.toml").write_text("log_size = 65536\n")
     region = Live(directory, "--workers", "2")
-    region.bucket("seen")
-    yield region
-    region.end()
+    try:
+        region.bucket("seen")
+        yield region
+    finally:
+        region.end()
 
 
 def plain(live: Live, path: str, method: str = "GET", **headers: str) -> Answer:
