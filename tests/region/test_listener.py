@@ -81,8 +81,10 @@ def test_connections_are_kept_alive(connection: http.client.HTTPConnection) -> N
     assert len(pids) == 1
 
 
-def test_http2_without_tls(plain: Any) -> None:
-    assert curl("--http2-prior-knowledge", plain.runtime.endpoint)["http"] == "2"
+def test_http2_needs_tls(plain: Any) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        curl("--http2-prior-knowledge", plain.runtime.endpoint)
+    assert curl("--http2", plain.runtime.endpoint)["http"] == "1.1"
 
 
 def test_expect_100_continue(plain: Any) -> None:

@@ -45,13 +45,14 @@ class InheritedServer(Server):
 
 
 def build(app: Any, listener: Listener, ready: Callable[[], None], tls: Tls | None) -> InheritedServer:
-    """The server for one worker: HTTP/1.1 and HTTP/2, WebSocket, TLS 1.2 and later."""
+    """The server for one worker: HTTP/1.1, and HTTP/2 over TLS; WebSocket; TLS 1.2 and later."""
     return InheritedServer(
         app,
         listener.socket,
         ready,
         backpressure=listener.connections,
-        http=HTTPModes.auto,
+        # Without TLS HTTP/1.1 only: telling the two apart waits for a first byte, and hyper waits without an end.
+        http=HTTPModes.auto if tls else HTTPModes.http1,
         http2_settings=HTTP2Settings(max_headers_size=_HTTP2_HEADERS),
         ssl_cert=tls.certificate if tls else None,
         ssl_key=tls.key if tls else None,

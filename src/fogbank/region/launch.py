@@ -89,6 +89,7 @@ def _supervise(
     worker: Any,
     control: Any,
 ) -> None:
+    os.umask(0o077)  # whatever is made in the data directory is the owner's alone
     credentials = root_credentials(data, settings.account)
     settings = msgspec.structs.replace(settings, account=credentials.account)
     path = data.log if log_file else None
