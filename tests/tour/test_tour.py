@@ -99,7 +99,7 @@ def test_the_tour(data: Path, small: Path, tmp_path: Path) -> None:
 
 def test_interrupted(data: Path, small: Path, tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
-    words = [FOGBANK, "tour", "--data", str(data), "--tree", str(small), "--steps", "sync,verify"]
+    words = [str(FOGBANK), "tour", "--data", str(data), "--tree", str(small), "--steps", "sync,verify"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as process:
         assert process.stdout
         for line in process.stdout:
