@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import threading
 from contextlib import suppress
+from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from fogbank.core.call import FileRange
 from fogbank.gateway import respond
+from fogbank.gateway.pieces import HELD, Missing
 from fogbank.store import disk
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
+from fogbank.wire import HttpResponse
 from gateway.live import kept
 from store.saboteur import Mode, Saboteur, SaboteurDisk, SaboteurVFS
 from support.region import LocalRegion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from gateway.live import Live
 
@@ -235,76 +240,112 @@ def test_what_is_left_of_a_damaged_object_can_be_read(live: Live, bucket: str) -
     assert s3.get_object(Bucket=bucket, Key="half", Range="bytes=0-99")["Body"].read() == b"x" * 100
 
 
-class Transport:
-    """What the server gives for a streamed response."""
+class Server:
+    """What takes responses; a file's is read by its path, as granian does."""
 
     def __init__(self) -> None:
-        self.sent: list[bytes] = []
         self.status = 0
+        self.body = b""
+        self.most = 0
+        self._reader: threading.Thread | None = None
 
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Transport:
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status, self.body = status, body
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None:
         self.status = status
-        return self
+        self._reader = threading.Thread(target=self._read, args=(path,))
+        self._reader.start()
 
-    async def send_bytes(self, data: bytes) -> None:
-        self.sent.append(data)
+    def _read(self, path: str) -> None:
+        with open(path, "rb", buffering=0) as file:
+            while part := file.read(65536):
+                self.body += part
+                self.most = max(self.most, len(os.listdir("/proc/self/fd")))
+
+    def ended(self) -> bytes:
+        if self._reader:
+            self._reader.join(20)
+        return self.body
+
+
+def in_pieces(blobs: Blobs, count: int, size: int) -> HttpResponse:
+    ranges = []
+    for number in range(count):
+        path = blobs.path(f"{number:04}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((b"%04d" % number) * (size // 4))
+        ranges.append(FileRange(f"{number:04}", 0, size))
+    return HttpResponse(200, [], [*ranges, b"end"])
+
+
+@pytest.mark.parametrize("size", [1000, 700_000])
+def test_pieces_arrive_in_order(tmp_path: Path, size: int) -> None:
+    blobs, server = Blobs(tmp_path), Server()
+    response = in_pieces(blobs, 5, size)
+    asyncio.run(respond.send(server, "GET", response, blobs))
+    want = b"".join((b"%04d" % number) * (size // 4) for number in range(5)) + b"end"
+    assert (server.status, server.ended()) == (200, want)
 
 
 def test_a_file_that_shrinks_while_it_is_sent(tmp_path: Path) -> None:
     """Its connection is broken: what comes after must not be taken for what is missing."""
-    from fogbank.core.call import FileRange
-    from fogbank.wire import HttpResponse
-
-    blobs = Blobs(tmp_path)
-    ranges = []
-    for name in ("aaaa", "bbbb"):
-        path = blobs.path(name)
-        path.parent.mkdir(parents=True)
-        path.write_bytes(name[:1].encode() * 500_000)
-        ranges.append(FileRange(name, 0, 500_000))
-    response = HttpResponse(200, [], ranges)
+    blobs, server = Blobs(tmp_path), Server()
+    response = in_pieces(blobs, 3, 2_000_000)
     asyncio.run(respond.check_files(blobs, response))
-    os.truncate(blobs.path("aaaa"), 300_000)
-    with pytest.raises(respond.Missing):
+    os.truncate(blobs.path("0001"), 300_000)
+    with pytest.raises(Missing):
         asyncio.run(respond.check_files(blobs, response))
-    transport = Transport()
-    with pytest.raises(respond.Missing):
-        asyncio.run(respond.send(transport, "GET", response, blobs))
-    assert b"b" not in b"".join(transport.sent)
-    blobs.path("aaaa").unlink()
-    transport = Transport()
-    with pytest.raises(respond.Missing):
-        asyncio.run(respond.send(transport, "GET", response, blobs))
-    assert transport.status == 0
+    asyncio.run(respond.send(server, "GET", response, blobs))
+    assert server.ended() == b"0000" * 500_000 + b"0001" * 75_000
+    blobs.path("0001").unlink()
+    server = Server()
+    with pytest.raises(Missing):
+        asyncio.run(respond.send(server, "GET", response, blobs))
+    assert server.status == 0
 
 
 def test_thousands_of_pieces_need_few_open_files(tmp_path: Path) -> None:
-    from fogbank.core.call import FileRange
-    from fogbank.wire import HttpResponse
-
-    blobs = Blobs(tmp_path)
-    ranges = []
-    for number in range(2000):
-        path = blobs.path(f"{number:04}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"%04d" % number)
-        ranges.append(FileRange(f"{number:04}", 0, 4))
-    most = 0
-
-    class Counting(Transport):
-        async def send_bytes(self, data: bytes) -> None:
-            nonlocal most
-            most = max(most, len(os.listdir("/proc/self/fd")))
-            await super().send_bytes(data)
-
+    blobs, server = Blobs(tmp_path), Server()
+    response = in_pieces(blobs, 2000, 1000)
     before = len(os.listdir("/proc/self/fd"))
-    transport = Counting()
-    response = HttpResponse(200, [], ranges)
     asyncio.run(respond.check_files(blobs, response))
-    asyncio.run(respond.send(transport, "GET", response, blobs))
-    assert b"".join(transport.sent) == b"".join(b"%04d" % number for number in range(2000))
-    assert most - before <= respond.HELD + 10
+    asyncio.run(respond.send(server, "GET", response, blobs))
+    assert len(server.ended()) == 2_000_003
+    assert server.most - before <= HELD + 16
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_caller_that_reads_no_more_ends_it(tmp_path: Path) -> None:
+    class Hasty(Server):
+        def _read(self, path: str) -> None:
+            with open(path, "rb", buffering=0) as file:
+                self.body += file.read(65536)
+
+    blobs, server = Blobs(tmp_path), Hasty()
+    before = len(os.listdir("/proc/self/fd"))
+    asyncio.run(respond.send(server, "GET", in_pieces(blobs, 3, 2_000_000), blobs))
+    server.ended()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_caller_that_does_not_read_fills_no_memory(live: Live, bucket: str) -> None:
+    s3 = live.client("s3")
+    multipart(s3, bucket, "large")
+    pids = live.workers()
+    before = sum(resident(pid) for pid in pids)
+    wires = [live.wire() for _ in range(4)]
+    for wire in wires:
+        wire.send(bytes(live.signer.sign("GET", f"/{bucket}/large")))
+    sleep(0.5)
+    grown = sum(resident(pid) for pid in pids) - before
+    for wire in wires:
+        wire.close()
+    assert grown < 16 << 20
+
+
+def resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 def test_a_copy_that_fails_leaves_no_file(tmp_path: Path, region: LocalRegion) -> None:

@@ -60,12 +60,12 @@ class Gateway:
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
         record.claim = claim = auth.claim(request)
-        credential = self._credential(claim)
+        credential = steps.find_credential(self.region, self._root, claim) if claim else None
         if needs_body(request, claim.service if claim else None):
             request.body = await self._read(request, source, "query", credential)
         received = steps.Received(request, record.id, record.at)
         record.identified = identified = steps.identify(self.region, received, claim)
-        if not identified.streams and not request.body:
+        if bodies.announced_by(request.headers) and not identified.streams and not request.body:
             steps.give_body(identified, await self._read(request, source, identified.meaning.protocol, credential))
         if len(request.body) > bodies.LARGE:
             admitted = await asyncio.get_running_loop().run_in_executor(
@@ -74,13 +74,6 @@ class Gateway:
         else:
             admitted = self._admit(record, identified, credential)
         return await self._carry_out(admitted, source) if isinstance(admitted, steps.Authorised) else admitted
-
-    def _credential(self, claim: auth.Claim | None) -> Credential | None:
-        """Whose key the request names. An unknown one is refused before anything else of the request is looked at."""
-        if claim is None:
-            return None
-        with self.region.store.snapshot() as tx:
-            return steps.find_credential(self._root, tx, claim)
 
     async def _read(self, request: HttpRequest, source: Source, protocol: str, credential: Credential | None) -> bytes:
         most = bodies.limit_of(protocol, self._max_body, known=credential is not None)

@@ -41,6 +41,11 @@ class Source(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
+def announced_by(headers: Mapping[str, str]) -> bool:
+    """Whether a request may have a body at all."""
+    return "content-length" in headers or "transfer-encoding" in headers
+
+
 def content_length(headers: Mapping[str, str]) -> int | None:
     """The announced length of the body; None for one of unknown length. The server has refused malformed ones."""
     if "transfer-encoding" in headers:

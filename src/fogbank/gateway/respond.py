@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,15 @@ from typing import TYPE_CHECKING, Any
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
 from fogbank.core.call import FileRange
+from fogbank.gateway.pieces import Missing, send_pieces
 from fogbank.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fogbank.core.call import Content
     from fogbank.store.blobs import Blobs
 
 CLOSE = ("connection", "close")
 SERVER = ("server", "Fogbank")
-STREAM_BATCH = 256 * 1024  # bytes read and sent at a time, where an object is in several pieces
 FEW = 64  # files that are looked at on the event loop
-HELD = 512  # files that a response keeps open; an object may have 10,000, and open files are bounded
 
 
 def request_of(scope: Any) -> HttpRequest:
@@ -54,10 +51,6 @@ def unread(request: HttpRequest, response: HttpResponse) -> bool:
     botocore then takes the next answer on that connection for the rest of this one, and hangs; AWS closes the connection.
     """
     return response.status >= 400 or request.headers.get("content-length", "0") == "0"
-
-
-class Missing(Exception):
-    """A blob's file is not what its record says."""
 
 
 @lru_cache(maxsize=4096)
@@ -106,59 +99,5 @@ async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs)
     elif all(isinstance(piece, bytes) for piece in body):
         protocol.response_bytes(response.status, headers, b"".join(body))
     else:
-        await stream(protocol, response.status, headers, body, blobs)
-
-
-async def stream(protocol: Any, status: int, headers: list[tuple[str, str]], body: Content, blobs: Blobs) -> None:
-    """Send an object that is in several pieces. A caller that hangs up ends it."""
-    run = asyncio.get_running_loop().run_in_executor
-    files: dict[int, int] = {}
-    try:
-        await run(None, open_first, blobs, body, files)
-        transport = protocol.response_stream(status, headers)
-        for index, piece in enumerate(body):
-            if isinstance(piece, bytes):
-                await transport.send_bytes(piece)
-                continue
-            if index not in files:
-                files[index] = await run(None, open_file, blobs, piece)
-            for offset, length in windows(piece):
-                await transport.send_bytes(await run(None, read, files[index], offset, length))
-            os.close(files.pop(index))
-    except ProtocolClosed:
-        pass
-    finally:
-        for file in files.values():
-            os.close(file)
-
-
-def open_first(blobs: Blobs, body: Content, files: dict[int, int]) -> None:
-    """Open the first files at once, by their places: they may be unlinked while they are sent."""
-    for index, piece in enumerate(body):
-        if len(files) == HELD:
-            return
-        if isinstance(piece, FileRange):
-            files[index] = open_file(blobs, piece)
-
-
-def open_file(blobs: Blobs, piece: FileRange) -> int:
-    """A blob's file, opened. Missing if it is not there."""
-    try:
-        return os.open(path_of(blobs, piece.blob), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Missing(f"blob {piece.blob} is missing") from None
-
-
-def read(file: int, offset: int, length: int) -> bytes:
-    """Bytes of a file. Missing if it has become shorter: what follows must not be sent in their place."""
-    data = os.pread(file, length, offset)
-    if len(data) != length:
-        raise Missing("a blob is shorter than its record says")
-    return data
-
-
-def windows(piece: FileRange) -> Iterator[tuple[int, int]]:
-    """Offsets and lengths that cover a range of a file."""
-    end = piece.start + piece.length
-    for offset in range(piece.start, end, STREAM_BATCH):
-        yield offset, min(STREAM_BATCH, end - offset)
+        with contextlib.suppress(ProtocolClosed):  # a caller that hangs up
+            await send_pieces(protocol, response.status, headers, body, lambda blob: path_of(blobs, blob))

@@ -132,9 +132,12 @@ def check_path(path: str) -> None:
         )
 
 
-def find_credential(root: Root, tx: Tx, claim: auth.Claim) -> Credential:
-    """The credential of the access key that a request names."""
-    credential = credentials.find(tx, root, claim.access_key_id)
+def find_credential(region: Region, root: Root, claim: auth.Claim) -> Credential:
+    """The credential of the access key that a request names. An unknown one is refused before anything else is looked at."""
+    credential = credentials.well_known(root, claim.access_key_id)
+    if credential is None:
+        with region.store.snapshot() as tx:
+            credential = credentials.find(tx, claim.access_key_id)
     if credential is None:
         raise auth.unknown_key(auth.dialect_of(claim.service, protocol_of(claim.service)), claim.access_key_id)
     return credential

@@ -18,8 +18,9 @@ from fogbank.core.region import Region
 from fogbank.gateway import metrics
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.internal import PREFIXES, Internal, is_internal
+from fogbank.gateway.pieces import Missing
 from fogbank.gateway.record import Recorder
-from fogbank.gateway.respond import CLOSE, Missing, request_of, send, unread
+from fogbank.gateway.respond import CLOSE, request_of, send, unread
 from fogbank.region.data import DataDir, read_root_credentials, write_file
 from fogbank.region.listener import serve
 from fogbank.region.log import LogFile

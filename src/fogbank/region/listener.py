@@ -98,7 +98,8 @@ async def serve(
 ) -> None:
     """Serve the RSGI application `app` on the inherited socket until `stop` is set; then finish what is being served.
 
-    `ready` is called when this worker accepts connections. HTTP/1.1, and HTTP/2 over TLS; TLS 1.2 at least, for older SDKs. Returns at the latest the listener's grace after the stop.
+    `ready` is called when this worker accepts connections. HTTP/1.1, and HTTP/2 over TLS; TLS 1.2 at least, for older SDKs.
+    Returns at the latest the listener's grace after the stop.
     """
     from fogbank.region import http_server
 

@@ -38,12 +38,17 @@ class Credential(msgspec.Struct, frozen=True):
         return f"Credential(of {self.principal.arn})"
 
 
-def find(tx: Tx, root: Root, access_key_id: str) -> Credential | None:
-    """The credential of an access key id; None if there is none, or it is switched off."""
+def well_known(root: Root, access_key_id: str) -> Credential | None:
+    """The credential of a root's key, which is not in the store."""
     if access_key_id == root.access_key_id:
         return Credential(root.secret, root_of(root.account, access_key_id))
     if root.dev and (account := dev_account(access_key_id)) and account != root.account:  # whose key is no secret
         return Credential(DEV_SECRET, root_of(account, access_key_id))
+    return None
+
+
+def find(tx: Tx, access_key_id: str) -> Credential | None:
+    """The credential of a user's access key id; None if there is none, or it is switched off."""
     key = access_keys.get(tx, access_key_id)
     if key is None or not key.active:
         return None
