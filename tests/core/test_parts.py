@@ -36,7 +36,9 @@ def test_the_clock_only_moves_forward() -> None:
 
 def test_ids_come_from_the_source_of_random_bytes() -> None:
     ids = Ids(lambda size: bytes(range(size)))
-    assert ids.request_id() == "0001020304050607"
+    first = Ids(lambda size: bytes(range(8)) * (size // 8))
+    assert first.request_id() == "0001020304050607"
+    assert len({Ids().request_id() for _ in range(1000)}) == 1000
     assert ids.unique("AIDA") == "AIDAAAAQEAYEAUDAOCAJ"
     assert len(ids.secret()) == 40
     assert len(ids.token(96)) == 96

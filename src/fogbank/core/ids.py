@@ -10,15 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+BATCH = 256  # request ids
+
+
 class Ids:
     """Makes identifiers from a source of random bytes, the operating system's by default."""
 
     def __init__(self, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._random = random_bytes
+        self._supply: list[str] = []
 
     def request_id(self) -> str:
-        """A request id: 16 upper-case hexadecimal digits, as S3's."""
-        return self._random(8).hex().upper()
+        """A request id: 16 upper-case hexadecimal digits, as S3's. Taken from a supply: a request should not cost a system call."""
+        if not self._supply:
+            text = self._random(BATCH * 8).hex().upper()
+            self._supply = [text[at : at + 16] for at in range(0, len(text), 16)]
+        return self._supply.pop()
 
     def token(self, length: int = 64) -> str:
         """An opaque token of URL-safe characters, as an upload id."""

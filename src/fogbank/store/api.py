@@ -32,11 +32,11 @@ class StoreCorrupt(StoreError):
 class Tx(Protocol):
     """A transaction: one consistent view, all or nothing. Keys are ordered as bytes.
 
-    `memo` keeps what was decoded from a read-only view, by key, so that a request that needs a record thrice reads it once; None
-    where the view changes.
+    `memo` keeps what tables decoded, by key, so that a request that needs a record thrice reads it once; tables forget what they
+    change.
     """
 
-    memo: dict[bytes, Any] | None
+    memo: dict[bytes, Any]
 
     def get(self, key: bytes) -> bytes | None:
         """The value at `key`."""

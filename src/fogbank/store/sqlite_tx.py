@@ -45,7 +45,7 @@ class _Reading:
     def __init__(self, run: Callable[..., apsw.Cursor]) -> None:
         self._run = run
         self.failure: StoreError | None = None
-        self.memo: dict[bytes, Any] | None = None
+        self.memo: dict[bytes, Any] = {}
 
     def _fail(self, error: apsw.Error) -> Exception:
         """What to raise. SQLite may have rolled back everything, so the failure is kept, whoever catches it."""
@@ -124,7 +124,6 @@ class Snapshot(_Reading):
 
     def __init__(self, readers: Readers) -> None:
         super().__init__(_ended)
-        self.memo = {}
         self._readers = readers
         self._connection: apsw.Connection | None = None
 

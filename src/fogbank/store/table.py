@@ -65,19 +65,16 @@ class Table(Generic[R]):
     def get(self, tx: Tx, *parts: Part) -> R | None:
         """The record at `parts`."""
         key = self._head + keys.encode(*parts)
-        memo = tx.memo
-        if memo is None:
-            value = tx.get(key)
-            return None if value is None else self.decode(value)
-        found = memo.get(key, _UNREAD)
+        found = tx.memo.get(key, _UNREAD)
         if found is _UNREAD:
             value = tx.get(key)
-            found = memo[key] = None if value is None else self.decode(value)
+            found = tx.memo[key] = None if value is None else self.decode(value)
         return cast("R | None", found)
 
     def put(self, tx: Tx, record: R, *parts: Part) -> None:
         """Set the record at `parts`."""
         key = self._head + keys.encode(*parts)
+        tx.memo.pop(key, None)
         if self._on_change is None:
             tx.put(key, record.encode())
             return
@@ -88,6 +85,7 @@ class Table(Generic[R]):
     def delete(self, tx: Tx, *parts: Part) -> None:
         """Remove the record at `parts`, if it is there."""
         key = self._head + keys.encode(*parts)
+        tx.memo.pop(key, None)
         if self._on_change is None:
             tx.delete(key)
             return
