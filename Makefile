@@ -1,5 +1,6 @@
 # Fogbank. `make up` starts a region and shows it at work; `make test` proves it. Both do all set-up themselves.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# The distribution's Python first: it is built with profile-guided optimisation, which is worth a sixth of the time of a request.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11) $(shell command -v python3.11 || command -v python3))
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(CURDIR)/var/region
@@ -16,8 +17,9 @@ venv: $(VENV)/.ready  ## the virtual environment, with every locked dependency
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Fogbank needs Python 3.11 or newer (set PYTHON=...)"; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV) || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-	  && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
+	@$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { echo "installing python3-venv"; [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); } \
+	  || { echo "$(PYTHON) cannot make a virtual environment: install python3-venv, or set PYTHON=..."; exit 1; }
 	@echo "installing the locked dependencies into $(VENV)"
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --require-hashes -r requirements/dev.lock
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
