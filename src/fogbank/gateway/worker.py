@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from fogbank.region.settings import Settings
 
 LEAVE_METRICS = 1.0  # seconds
+THREADS = 16  # that read, hash and write beside the loop
 _log = logging.getLogger("fogbank.worker")
 
 # Loaded with this module, so that the supervisor does it once and the forked workers share the memory.
@@ -88,11 +90,26 @@ def root_of(settings: Settings) -> Root:
 
 def run(settings: Settings, listener: Listener) -> None:
     """Serve until SIGTERM."""
-    uvloop.run(_run(settings, listener))
+    cores = pin(settings, listener.slot)
+    uvloop.run(_run(settings, listener, cores))
 
 
-async def _run(settings: Settings, listener: Listener) -> None:
+def pin(settings: Settings, slot: int) -> set[int]:
+    """Keep this worker's threads on one core, if there is one for each worker; all cores that it may use.
+
+    The server's threads and the interpreter hand the interpreter lock to each other several times a request: between cores each of
+    these wakes another processor, which costs more than the work (measured: GET a fifth, PUT a third slower).
+    """
+    cores = os.sched_getaffinity(0)
+    if settings.pin_workers and settings.workers <= len(cores):
+        os.sched_setaffinity(0, {sorted(cores)[slot % len(cores)]})
+    return cores
+
+
+async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
     loop = asyncio.get_running_loop()
+    # What works in threads, hashes of large bodies above all, works beside the loop, not in its place.
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, "worker", os.sched_setaffinity, (0, cores)))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

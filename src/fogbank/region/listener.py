@@ -34,17 +34,19 @@ class Tls(NamedTuple):
 class Listener:
     """What a worker serves on: the inherited socket, and whom to tell that it serves.
 
-    `grace` is how many seconds a stop waits for requests in flight; `connections` how many are served at once.
+    `grace` is how many seconds a stop waits for requests in flight; `connections` how many are served at once;
+    `slot` is the worker's number, from 0.
     """
 
     def __init__(
-        self, sock: socket.socket, *, tls: Tls | None = None, grace: float = 10.0, connections: int = 4096,
+        self, sock: socket.socket, *, tls: Tls | None = None, grace: float = 10.0, connections: int = 4096, slot: int = 0,
         announce: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.socket = sock
         self.tls = tls
         self.grace = grace
         self.connections = connections
+        self.slot = slot
         self._announce = announce
         self._parent = os.getppid()
 

@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -71,20 +72,20 @@ class Supervisor:
         self._ready = False
         self._started = time.time()
         self._tidied = self._checked = clock()
-        workers = [Child(f"worker-{n}", self._run_worker) for n in range(1, settings.workers + 1)]
+        workers = [Child(f"worker-{n}", partial(self._run_worker, n - 1)) for n in range(1, settings.workers + 1)]
         # The control process last: it is stopped after the workers, which may need it for what they still serve.
         self._children = [*workers, Child("control", self._run_control, must_announce=False)]
 
     # What the children do.
 
-    def _run_worker(self, announce: Callable[[], None]) -> None:
+    def _run_worker(self, slot: int, announce: Callable[[], None]) -> None:
         assert self._socket is not None
         settings = self._settings
         self._worker(
             settings,
             Listener(
                 self._socket, tls=self._tls, grace=float(settings.stop_seconds), connections=settings.max_connections,
-                announce=announce,
+                slot=slot, announce=announce,
             ),
         )  # fmt: skip
 
