@@ -42,10 +42,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-def ask(wires: list[Wire], sent: list[Sent], number: int) -> Answer:
-    return wires[number].ask(sent[number])
-
-
 def at_once(pool: ThreadPoolExecutor, work: Callable[[int], Any]) -> list[Any]:
     """Do something in sixteen threads, all of which begin together."""
     gate = threading.Barrier(CLIENTS)
