@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its own name for it, not listed in __all__
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
 from fogbank import auth
 from fogbank.core.call import Body, FileRange
@@ -30,7 +30,6 @@ STRANGERS = 64 << 10  # bytes that are read whole for a caller who named no know
 # What AWS's largest requests need (10,000 parts with their checksums, 1,000 long keys, a template): these are costly to parse.
 LIMITS = {"query": 4 << 20, "ec2": 4 << 20, "rest-xml": 8 << 20}
 EXACT = auth.PayloadMode.EXACT
-NO_CHECKSUMS = ("ChecksumAlgorithm", "ChecksumType")  # input members that are about checksums
 
 
 class Source(Protocol):

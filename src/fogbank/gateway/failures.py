@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from fogbank.gateway.record import Record
     from fogbank.wire import HttpResponse
 
-BODILESS = frozenset({204, 304})
-
 
 def failure_of(error: Exception) -> AwsError:
     """What the caller is told of an error that is the region's own; the log has the rest."""

@@ -17,7 +17,7 @@ from fogbank.wire.render_events import (
     framed,
     initial_response,
 )
-from fogbank.wire.render_json import no_members, truth, whole
+from fogbank.wire.render_json import list_of, map_of, no_members, truth, whole
 from fogbank.wire.render_scalars import FLOATS, INTEGERS, STRINGS, epoch, real, string
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class CborConverter:
         if shape.type == "structure":
             return self.structure(shape)
         if shape.type == "list":
-            return _list(self.value(shape.member))
+            return list_of(self.value(shape.member))
         if shape.type == "map":
-            return _map(self.value(shape.value))
+            return map_of(self.value(shape.value))
         return _scalar(shape)
 
     def structure(self, shape: Shape) -> Convert:
@@ -109,20 +109,6 @@ def _structure(shape: Shape, table: MemberTable[Convert]) -> Convert:
         if union:
             check_union(shape, value)
         return {name: table[name](item) for name, item in value.items() if item is not None}
-
-    return convert
-
-
-def _list(convert_item: Convert) -> Convert:
-    def convert(value: list[Any]) -> list[Any]:
-        return [None if item is None else convert_item(item) for item in value]
-
-    return convert
-
-
-def _map(convert_item: Convert) -> Convert:
-    def convert(value: Mapping[str, Any]) -> dict[str, Any]:
-        return {string(key): None if item is None else convert_item(item) for key, item in value.items()}
 
     return convert
 

@@ -104,9 +104,9 @@ class JsonConverter:
         if shape.type == "structure":
             return _document if shape.traits.get("document") else self.structure(shape)
         if shape.type == "list":
-            return _list(self.value(shape.member))
+            return list_of(self.value(shape.member))
         if shape.type == "map":
-            return _map(self.value(shape.value))
+            return map_of(self.value(shape.value))
         if shape.type == "timestamp":
             return self._timestamp(shape)
         return scalar(shape)
@@ -142,14 +142,18 @@ def _structure(shape: Shape, table: MemberTable[tuple[str, Convert]]) -> Convert
     return convert
 
 
-def _list(convert_item: Convert) -> Convert:
+def list_of(convert_item: Convert) -> Convert:
+    """The conversion of a list; its nulls stay."""
+
     def convert(value: list[Any]) -> list[Any]:
         return [None if item is None else convert_item(item) for item in value]
 
     return convert
 
 
-def _map(convert_item: Convert) -> Convert:
+def map_of(convert_item: Convert) -> Convert:
+    """The conversion of a map; its nulls stay."""
+
     def convert(value: Mapping[str, Any]) -> dict[str, Any]:
         return {string(key): None if item is None else convert_item(item) for key, item in value.items()}
 

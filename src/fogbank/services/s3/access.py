@@ -42,11 +42,6 @@ def open_named(call: Call, name: str, expected_owner: str | None = None) -> Buck
     return bucket
 
 
-def check_bucket(call: Call, req: Input) -> None:
-    """Refuse what must fail before the caller sends gigabytes."""
-    open_bucket(call, req)
-
-
 def check_version(req: Input) -> None:
     """A bucket that never had versioning has one version of each object, `null`."""
     version = req.get("VersionId")
