@@ -160,7 +160,7 @@ def test_huge_heads_are_refused_at_once(name: str) -> None:
     start = time.perf_counter()
     with pytest.raises(AwsError) as caught:
         attempt(HttpRequest("GET", "/" * 100_000, "", HUGE[name]))
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 20  # no measure: what backtracks takes minutes
     assert len(caught.value.message) < 2000
 
 
@@ -168,4 +168,4 @@ def test_a_huge_query_is_refused_at_once() -> None:
     start = time.perf_counter()
     with pytest.raises(AwsError):
         attempt(HttpRequest("GET", "/", "X-Amz-Algorithm&" + "%41=+&" * 50_000, {}))
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 20  # no measure: what backtracks takes minutes

@@ -198,4 +198,4 @@ def test_deletes_of_a_thousand_keys_stop_nobody(live: Live, bucket: str) -> None
         done.set()
         slowest = max(reader.result(30) for reader in readers)
     assert [answer.body.count(b"<Deleted>") for answer in answers] == [1000] * 3
-    assert slowest < 1.0  # about 20 ms on an idle machine
+    assert slowest < 5.0  # about 20 ms on an idle machine

@@ -112,7 +112,7 @@ def test_what_does_not_end_is_cut_off(start: Callable[..., Any], tools: Any) -> 
         begun = time.monotonic()
         region.process.send_signal(signal.SIGTERM)
         assert region.process.wait(10) == 0
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 9
     assert all_gone(runtime)
 
 

@@ -64,7 +64,7 @@ def test_hostile_requests(name: str) -> None:
     started = time.perf_counter()
     for scope in SCOPES:
         identify_safely(request, scope)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 20  # no measure: what backtracks takes minutes
 
 
 def identify_safely(request: HttpRequest, scope: str | None) -> None:

@@ -18,7 +18,7 @@ from fogbank.wire.http import HttpRequest
 from fogbank.wire.service import Operation, load
 from fogbank.wire.xml import parse_xml
 
-PROMPTLY = 1.0  # seconds, generous: the machine is shared
+PROMPTLY = 20.0  # seconds: no measure of speed, but what grows with the square of its input takes minutes
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True)
 
 

