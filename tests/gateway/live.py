@@ -120,7 +120,7 @@ def kept(state: Path, blobs: Path) -> set[object]:
     return records | set(small) | files
 
 
-def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Wait for `condition` to be true; what it gave."""
     begun = time.monotonic()
     while not (found := condition()):

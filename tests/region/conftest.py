@@ -93,7 +93,7 @@ def shared_region() -> Iterator[Callable[..., Any]]:
         region.end()
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> float:
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> float:
     """Wait for `condition`; how long that took. Fails after `seconds`."""
     begun = time.monotonic()
     while not condition():
