@@ -123,17 +123,14 @@ def _instant(text: str) -> Decimal:
     if found is None:
         return _number(text)
     year, month, day, hour, minute, second, fraction, zone = found.groups()
-    numbers = (
-        int(part or default) for part, default in zip((year, month, day, hour, minute, second), _FIRST, strict=True)
+    moment = datetime(
+        int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC
     )
-    when = datetime(*numbers, tzinfo=UTC) - _EPOCH  # type: ignore[arg-type]  # six ints
+    when = moment - _EPOCH
     if zone and zone != "Z":
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
         when -= offset if zone[0] == "+" else -offset
     return Decimal(when // timedelta(seconds=1)) + Decimal(f"0.{fraction or 0}")
-
-
-_FIRST = (0, 1, 1, 0, 0, 0)
 
 
 def _comparison(

@@ -28,6 +28,12 @@ _PROVIDER = re.compile(
     r"arn:aws[a-z-]*:iam::[0-9]{12}:(saml|oidc)-provider/[^*?\s]+|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(/[^*?\s]*)?", re.ASCII
 )
 _CANONICAL = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_RULES = {
+    "AWS": (_ACCOUNT, _ROOT, _ARN, _ID),
+    "Service": (_SERVICE,),
+    "Federated": (_PROVIDER,),
+    "CanonicalUser": (_CANONICAL,),
+}
 # Where the caller's canonical user id is found in the context: AWS has no public condition key for it.
 CANONICAL_KEY = "fogbank:canonicaluserid"
 
@@ -48,10 +54,8 @@ class Principals:
 
     def __init__(self, values: dict[str, list[str]]) -> None:
         self.values = tuple((kind, value) for kind, found in values.items() for value in found)
-        check = {"AWS": _aws, "Service": _SERVICE, "Federated": _PROVIDER, "CanonicalUser": _CANONICAL}
         for kind, value in self.values:
-            rule = check[kind]
-            if value != "*" and not (rule(value) if callable(rule) else rule.fullmatch(value)):
+            if value != "*" and not any(rule.fullmatch(value) for rule in _RULES[kind]):
                 raise PolicyError(f'Invalid principal in policy: "{kind.upper()}":"{value}"')
         aws = values.get("AWS", [])
         self._everyone = "*" in aws
@@ -110,11 +114,9 @@ class Principals:
     def _entity(self, who: Who) -> bool:
         if who.kind not in ("role", "federated"):
             return False
-        return (
-            who.issuer in self._names
-            or who.id.partition(":")[0] in self._names - self._accounts
-            or self._federated(who)
-        )
+        if who.issuer in self._names or self._federated(who):
+            return True
+        return who.kind == "role" and who.id.partition(":")[0] in self._names
 
     def _account(self, who: Who, context: Context) -> bool:
         if who.kind in ("service", "anonymous"):
@@ -122,7 +124,3 @@ class Principals:
         if who.account in self._accounts:
             return True
         return bool(self._canonical) and context.get(CANONICAL_KEY) in self._canonical
-
-
-def _aws(value: str) -> bool:
-    return any(rule.fullmatch(value) for rule in (_ACCOUNT, _ROOT, _ARN, _ID))
