@@ -48,7 +48,7 @@ def statement(service: str, number: int) -> dict[str, Any]:
         {
             "Effect": "Deny",
             "NotAction": f"{service}:*",
-            "Resource": f"arn:aws:{service}:*:*:locked/*",
+            "Resource": f"arn:aws:{service}:*:*:*locked/*",
             "Condition": {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32"]}},
         },
         {
@@ -74,7 +74,9 @@ def microseconds(action: Callable[[], object], number: int = NUMBER) -> float:
 def main() -> None:
     """Print one line for each kind of request."""
     policies = Policies(PolicySet(policy(number) for number in range(5)))
-    bounded = Policies(policies.identity, boundary=policies.identity, control=(policies.identity,) * 3)
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    full = PolicySet([parse_policy(json.dumps(everything), "control", "FullAWSAccess")])
+    bounded = Policies(policies.identity, boundary=PolicySet([policy(0), policy(2)]), control=(full,) * 3)
     context = {
         "aws:username": "bob",
         "aws:securetransport": "true",

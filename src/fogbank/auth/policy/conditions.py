@@ -52,12 +52,11 @@ class Condition:
         if value is None or value == ():
             missing.append(self._key)
             return self._absent()
-        certain = True
-        test = self._test
+        test, certain = self._test, True
         if self._templates:
             test, certain = self._resolved(context, missing)
         if isinstance(value, str) and not self._each:
-            return self._fits(value, test, certain)
+            return self._fits(value, test, certain) if self._negated else test(value)
         return self._several((value,) if isinstance(value, str) else value, test, certain)
 
     def _absent(self) -> bool:

@@ -73,17 +73,16 @@ class _Question:
         """The explicit deny, by all the statements that deny, if there are any."""
         found: list[Match] = []
         kind: Layer = "control"
+        action, resource, context, missing = self.action, self.resource, self.context, self.missing
         for layer, policies in self._layers():
-            for statement in policies.about(self.action).deny:
-                if statement.applies(self.resource, self.context, self.missing):
+            for statement in policies.about(action).deny:
+                if statement.applies(resource, context, missing):
                     kind = kind if found else layer
                     found.append(statement.match)
         if resource_policy is not None:
             bounded = self.policies.boundary is not None
-            for statement in resource_policy.about(self.action).deny:
-                if statement.grade(self.who, self.context, bounded) and statement.applies(
-                    self.resource, self.context, self.missing
-                ):
+            for statement in resource_policy.about(action).deny:
+                if statement.grade(self.who, context, bounded) and statement.applies(resource, context, missing):
                     kind = kind if found else "resource"
                     found.append(statement.match)
         if not found:

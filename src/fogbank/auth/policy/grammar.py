@@ -17,9 +17,11 @@ from fogbank.auth.policy.model import Effect, Kind, Match, PolicyError
 from fogbank.auth.policy.policies import Policy, Resources, Statement
 from fogbank.auth.policy.principals import Principals
 from fogbank.auth.policy.variables import Template, parse
-from fogbank.auth.policy.wildcards import Patterns, arn_matcher, pattern_of
+from fogbank.auth.policy.wildcards import any_of, arn_matcher, matches_everything, pattern_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fogbank.auth.policy.conditions import Condition, Null
 
 UNPARSABLE = "The policy failed legacy parsing"
@@ -119,6 +121,7 @@ class _Compiler:
         deny = effect == "Deny"
         principals = self._principals(raw)
         actions = self._actions(raw)
+        resources = self._resources(raw, deny)
         return Statement(
             sid=sid,
             effect=cast("Effect", effect),
@@ -126,7 +129,8 @@ class _Compiler:
             match=Match(self.name, sid or str(index + 1)),
             actions=actions,
             other_actions="NotAction" in raw,
-            resources=self._resources(raw, deny),
+            about=None if isinstance(resources, Resources) else resources,
+            resources=resources if isinstance(resources, Resources) else None,
             conditions=self._conditions(raw.get("Condition", {}), deny),
             principals=principals,
             other_principals="NotPrincipal" in raw,
@@ -172,7 +176,7 @@ class _Compiler:
             raise PolicyError("Invalid principal in policy")
         return Principals({kind: named for kind, named in found.items() if named})
 
-    def _actions(self, raw: dict[str, Any]) -> Patterns:
+    def _actions(self, raw: dict[str, Any]) -> Callable[[str], bool]:
         missing = "Policy statement must contain actions."
         values = texts(self._one_of(raw, "Action", missing))
         if values is None:
@@ -183,9 +187,9 @@ class _Compiler:
             if self.kind == "trust" and not _TRUSTED.fullmatch(value):
                 raise PolicyError("AssumeRole policy may only specify STS AssumeRole actions.")
             _check_action(value)
-        return Patterns(pattern_of(value.lower()) for value in values)
+        return any_of(pattern_of(value.lower()) for value in values)
 
-    def _resources(self, raw: dict[str, Any], deny: bool) -> Resources | None:
+    def _resources(self, raw: dict[str, Any], deny: bool) -> Resources | Callable[[str], bool] | None:
         if not self.grammar.resource:
             for element in ("Resource", "NotResource"):
                 if element in raw:
@@ -206,10 +210,12 @@ class _Compiler:
             else:
                 patterns.append(found)
         other = "NotResource" in raw
-        compiled = Patterns(patterns, arn_matcher)
-        if compiled.everything and not other:
+        fixed = any_of(patterns, arn_matcher)
+        if templates:
+            return Resources(fixed, tuple(templates), other, deny)
+        if matches_everything(fixed) and not other:
             return None
-        return Resources(compiled, tuple(templates), other, deny)
+        return (lambda resource: not fixed(resource)) if other else fixed
 
     def _conditions(self, raw: Any, deny: bool) -> tuple[Condition | Null, ...]:
         malformed = self.grammar.error(SYNTAX, "Invalid policy syntax.")

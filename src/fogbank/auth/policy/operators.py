@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.auth.policy.wildcards import Patterns, component_matcher
+from fogbank.auth.policy.wildcards import any_of, component_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,10 +43,6 @@ def _equals(values: list[str]) -> Callable[[str], bool]:
 def _equals_ignoring_case(values: list[str]) -> Callable[[str], bool]:
     folded = frozenset(value.lower() for value in values)
     return lambda value: value.lower() in folded
-
-
-def _like(values: list[str]) -> Callable[[str], bool]:
-    return Patterns(values)
 
 
 def _arn(values: list[str]) -> Callable[[str], bool]:
@@ -168,8 +164,8 @@ OPERATORS: dict[str, Operator] = {
     "StringNotEquals": Operator(_equals, negated=True, variables=True),
     "StringEqualsIgnoreCase": Operator(_equals_ignoring_case, variables=True),
     "StringNotEqualsIgnoreCase": Operator(_equals_ignoring_case, negated=True, variables=True),
-    "StringLike": Operator(_like, wild=True, variables=True),
-    "StringNotLike": Operator(_like, negated=True, wild=True, variables=True),
+    "StringLike": Operator(any_of, wild=True, variables=True),
+    "StringNotLike": Operator(any_of, negated=True, wild=True, variables=True),
     "Bool": Operator(_bool, variables=True),
     "BinaryEquals": Operator(_binary),
     "IpAddress": Operator(_addresses),

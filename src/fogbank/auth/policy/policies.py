@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from fogbank.auth.policy.principals import Grade, Principals
-from fogbank.auth.policy.wildcards import Patterns, arn_matcher
+from fogbank.auth.policy.wildcards import arn_matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from fogbank.auth.policy.conditions import Condition, Null
     from fogbank.auth.policy.model import Context, Effect, Kind, Match, Who
@@ -21,18 +21,18 @@ CACHED_LENGTH = 256  # characters: longer names are no actions
 
 
 class Resources(msgspec.Struct, frozen=True):
-    """A Resource or, if `other`, a NotResource element."""
+    """A Resource or, if `other`, a NotResource element, with variables."""
 
-    patterns: Patterns
+    fixed: Callable[[str], bool]  # whether it is named without them
     templates: tuple[Template, ...]
     other: bool
     deny: bool
 
     def match(self, resource: str, context: Context, missing: list[str]) -> bool:
         """Whether the statement is about the resource. A NotResource with a variable without value is decided for the safe side."""
-        named = self.patterns(resource)
+        named = self.fixed(resource)
         certain = True
-        if not named and self.templates:
+        if not named:
             for template in self.templates:
                 pattern = template.resolve(context, missing)
                 if pattern is None:
@@ -52,9 +52,10 @@ class Statement(msgspec.Struct, frozen=True):
     effect: Effect
     index: int
     match: Match
-    actions: Patterns
+    actions: Callable[[str], bool]
     other_actions: bool  # NotAction
-    resources: Resources | None  # None: of every resource
+    about: Callable[[str], bool] | None  # whether it is about a resource; None: about every one, or `resources` knows
+    resources: Resources | None
     conditions: tuple[Condition | Null, ...]
     principals: Principals | None
     other_principals: bool  # NotPrincipal
@@ -65,6 +66,9 @@ class Statement(msgspec.Struct, frozen=True):
 
     def applies(self, resource: str, context: Context, missing: list[str]) -> bool:
         """Whether resource and conditions are those of the request."""
+        about = self.about
+        if about is not None and not about(resource):
+            return False
         if self.resources is not None and not self.resources.match(resource, context, missing):
             return False
         for condition in self.conditions:  # noqa: SIM110 - a generator costs more than the conditions
@@ -99,7 +103,9 @@ class Index:
 
     def __init__(self, statements: Iterable[Statement]) -> None:
         # Those that ask least come first: they decide without a look at the request.
-        self._statements = sorted(statements, key=lambda s: (len(s.conditions), s.resources is not None))
+        self._statements = sorted(
+            statements, key=lambda s: (len(s.conditions), s.resources is not None, s.about is not None)
+        )
         self._found: dict[str, About] = {}
 
     def about(self, action: str) -> About:

@@ -55,7 +55,7 @@ class Principals:
     def __init__(self, values: dict[str, list[str]]) -> None:
         self.values = tuple((kind, value) for kind, found in values.items() for value in found)
         for kind, value in self.values:
-            if value != "*" and not any(rule.fullmatch(value) for rule in _RULES[kind]):
+            if (value != "*" or kind == "CanonicalUser") and not any(rule.fullmatch(value) for rule in _RULES[kind]):
                 raise PolicyError(f'Invalid principal in policy: "{kind.upper()}":"{value}"')
         aws = values.get("AWS", [])
         self._everyone = "*" in aws
@@ -104,15 +104,15 @@ class Principals:
             return False
         if who.kind == "root" and who.account in self._accounts:
             return True
-        if who.kind == "federated" and self._federated(who):
-            return True
+        if who.kind == "federated" and who.provider:  # its id is what the provider calls it, and names nobody here
+            return self._federated(who)
         return who.arn in self._names or who.id in self._names
 
     def _federated(self, who: Who) -> bool:
         return bool(who.provider) and (who.provider in self._providers or "*" in self._providers)
 
     def _entity(self, who: Who) -> bool:
-        if who.kind not in ("role", "federated"):
+        if who.kind not in ("role", "federated") or (who.kind == "federated" and who.provider):
             return False
         if who.issuer in self._names or self._federated(who):
             return True

@@ -41,7 +41,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     shortest = sum(map(len, middle)) + len(first) + len(last)
 
     def between(text: str) -> bool:
-        if len(text) < shortest or not text.startswith(first) or not text.endswith(last):
+        if not text.startswith(first) or not text.endswith(last) or len(text) < shortest:
             return False
         at, end = len(first), len(text) - len(last)
         for part in middle:
@@ -58,17 +58,22 @@ def _anything(_text: str) -> bool:
     return True
 
 
-def _bits(pattern: str) -> Callable[[str], bool]:
-    """Simulate the pattern's automaton with one bit for each state: no backtracking."""
+def _bits(pattern: str, inner: int = 0) -> Callable[[str], bool]:
+    """Simulate the pattern's automaton with one bit for each state: no backtracking.
+
+    Among the first `inner` characters, wildcards do not match a colon, except for a `*` before a colon or at the end.
+    """
     accepts: dict[str, int] = {}
-    anywhere = loops = 0
+    anything = loops = 0  # bits of the states that go on, or stay, with any character
+    colonless = staying = 0  # the same, with any but a colon
     state = 1
-    for char in pattern:
+    for at, char in enumerate(pattern):
+        within = at < inner and (char == ANY or pattern[at + 1 : at + 2] not in ("", ":"))
         if char == STAR:
-            loops |= state
+            loops, staying = (loops, staying | state) if within else (loops | state, staying)
             continue
         if char == ANY:
-            anywhere |= state
+            anything, colonless = (anything, colonless | state) if within else (anything | state, colonless)
         else:
             accepts[char] = accepts.get(char, 0) | state
         state <<= 1
@@ -77,7 +82,10 @@ def _bits(pattern: str) -> Callable[[str], bool]:
     def simulate(text: str) -> bool:
         states = 1
         for char in text:
-            states = ((states & (accepts.get(char, 0) | anywhere)) << 1) | (states & loops)
+            on, stay = accepts.get(char, 0) | anything, loops
+            if char != ":":
+                on, stay = on | colonless, stay | staying
+            states = ((states & on) << 1) | (states & stay)
             if not states:
                 return False
         return bool(states & final)
@@ -96,7 +104,7 @@ def arn_matcher(pattern: str) -> Callable[[str], bool]:
     if len(segments) < 6 and not pattern.endswith(STAR):
         pattern += ":" + STAR
     if any(ANY in part or STAR in part[:-1] for part in segments[:5]):
-        return component_matcher(pattern)
+        return _bits(pattern, len(":".join(segments[:5])))
     return matcher(pattern)
 
 
@@ -114,29 +122,44 @@ def component_matcher(pattern: str) -> Callable[[str], bool]:
     return compare
 
 
-class Patterns:
-    """Several patterns, of which any may match: exact ones and prefixes are compared at once."""
+def any_of(patterns: Iterable[str], make: Callable[[str], Callable[[str], bool]] = matcher) -> Callable[[str], bool]:
+    """A function that says whether any of the patterns matches. Exact ones and prefixes are compared all at once."""
+    exact, prefixes, others = set(), [], []
+    for pattern in patterns:
+        whole = make is matcher or pattern.count(":") >= 5  # an incomplete ARN is a prefix
+        if not pattern.strip(STAR) and pattern:
+            return _anything
+        if whole and not has_wildcards(pattern):
+            exact.add(pattern)
+        elif pattern.endswith(STAR) and not has_wildcards(pattern[:-1]):
+            prefixes.append(pattern[:-1])
+        else:
+            others.append(make(pattern))
+    return _joined(frozenset(exact), tuple(prefixes), others)
 
-    __slots__ = ("_exact", "_others", "_prefixes", "everything")
 
-    def __init__(self, patterns: Iterable[str], make: Callable[[str], Callable[[str], bool]] = matcher) -> None:
-        exact, prefixes, others = set(), [], []
-        self.everything = False
-        for pattern in patterns:
-            if not pattern.strip(STAR):
-                self.everything |= bool(pattern)
-            if (not has_wildcards(pattern) and make is matcher) or (
-                not has_wildcards(pattern) and pattern.count(":") >= 5
-            ):
-                exact.add(pattern)
-            elif pattern.endswith(STAR) and not has_wildcards(pattern[:-1]):
-                prefixes.append(pattern[:-1])
-            else:
-                others.append(make(pattern))
-        self._exact, self._prefixes, self._others = frozenset(exact), tuple(prefixes), tuple(others)
+def _joined(
+    exact: frozenset[str], prefixes: tuple[str, ...], others: list[Callable[[str], bool]]
+) -> Callable[[str], bool]:
+    """The cheapest function for what there is."""
+    if len(others) == 1 and not exact and not prefixes:
+        return others[0]
+    if not others and not prefixes:
+        return exact.__contains__
+    if not others and not exact:
+        return lambda text: text.startswith(prefixes)
 
-    def __call__(self, text: str) -> bool:
-        """Whether any of them matches."""
-        if text in self._exact or text.startswith(self._prefixes):
+    def test(text: str) -> bool:
+        if text in exact or text.startswith(prefixes):
             return True
-        return any(test(text) for test in self._others) if self._others else False
+        for other in others:  # noqa: SIM110 - a generator costs more than the tests
+            if other(text):
+                return True
+        return False
+
+    return test
+
+
+def matches_everything(test: Callable[[str], bool]) -> bool:
+    """Whether it is the function that any_of gives for `*`."""
+    return test is _anything
