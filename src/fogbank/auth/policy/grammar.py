@@ -83,7 +83,7 @@ def parse_policy(document: str, kind: Kind, name: str = "") -> Policy:
     for element in found:
         if element not in ("Version", "Statement") and (element != "Id" or grammar.iam):
             raise grammar.error(SYNTAX, f"Unknown field {element}")
-    if not isinstance(found.get("Id", ""), str):
+    if not isinstance(found.get("Id", ""), str) or isinstance(found.get("Id"), Number):
         raise PolicyError("Invalid policy syntax.")
     version = found.get("Version", _VERSIONS[0])
     if version not in _VERSIONS:
@@ -116,7 +116,7 @@ class _Compiler:
         if "Effect" not in raw:
             raise error(SYNTAX, "Missing required field Effect")
         effect = raw["Effect"]
-        if effect not in ("Allow", "Deny") or isinstance(effect, Number):
+        if effect not in ("Allow", "Deny"):
             raise error(SYNTAX, f"Invalid effect: {str(effect)[:64]}")
         deny = effect == "Deny"
         principals = self._principals(raw)
