@@ -14,11 +14,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from fogbank.core.clock import Clock
+from fogbank.core.identity.directory import Directory, Root
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
+from fogbank.core.vault import Vault
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.record import Recorder
-from fogbank.services.iam.credentials import Root
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 from fogbank.wire import HttpRequest, HttpResponse
@@ -97,9 +98,11 @@ class LocalRegion:
             blobs=Blobs(directory / "blobs"),
             clock=self.clock,
             ids=Ids(),
+            vault=Vault({1: bytes(32)}),
         )
         self.recorder = Recorder(self, self._loop)
-        self.gateway = Gateway(self.region, Root(ACCOUNT, KEY_ID, SECRET, dev), self.recorder, max_body)
+        self.directory = Directory(Root(ACCOUNT, KEY_ID, SECRET, dev), self.region.vault)
+        self.gateway = Gateway(self.region, self.directory, self.recorder, max_body)
 
     def write(self, line: bytes) -> None:
         """Take lines of the access log."""

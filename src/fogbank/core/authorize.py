@@ -1,8 +1,4 @@
-"""Who may do what. The seam where IAM's evaluator goes: closed by default, and no operation passes it by.
-
-Until policies arrive (issue 3) the only identity with permissions is an account's root, which may do everything to what
-belongs to its account; every other request is implicitly denied, as AWS denies a user who has no policy.
-"""
+"""Who may do what: every permission that a request needs is asked here, and nowhere passed by."""
 
 from __future__ import annotations
 
@@ -10,40 +6,82 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fogbank.auth.policy import Decision, decide
+from fogbank.core.conditions import Keys
 from fogbank.core.errors import AwsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from fogbank.auth.policy import Policy
+    from fogbank.core.call import Call
     from fogbank.core.principal import Principal
+    from fogbank.core.service import Bound, Permission
 
 # AWS has three codes for a refused action, by the protocol of the service.
 DENIED_CODES = {"ec2": "UnauthorizedOperation", "json": "AccessDeniedException", "rest-json": "AccessDeniedException"}
 
+# IAM User Guide, "Troubleshoot access denied error messages".
+_EXPLICIT = {
+    "identity": "an identity-based policy",
+    "resource": "a resource-based policy",
+    "boundary": "a permissions boundary",
+    "session": "a session policy",
+    "control": "a service control policy",
+}
+_IMPLICIT = {
+    "identity": "no identity-based policy allows",
+    "resource": "no resource-based policy allows",
+    "boundary": "no permissions boundary allows",
+    "session": "no session policy allows",
+    "control": "no service control policy allows",
+}
 
-class Question(msgspec.Struct, frozen=True):
-    """May `principal` do `action` to `resource` (an ARN or `*`), which belongs to `owner` (an account's number)?"""
 
-    principal: Principal
+class Asked(msgspec.Struct, frozen=True):
+    """A question that was asked, and what was decided."""
+
     action: str
     resource: str
-    owner: str
+    decision: Decision
 
 
-def allowed(question: Question) -> bool:
-    """The decision; anything that is not understood is denied."""
-    return question.principal.kind == "root" and question.principal.account == question.owner
-
-
-def denied(question: Question, protocol: str) -> AwsError:
-    """The error for a refused question, in AWS's words.
-
-    Source: IAM User Guide, "Troubleshoot access denied error messages".
-    """
-    who = question.principal
-    if who.kind == "anonymous":
-        return AwsError(DENIED_CODES.get(protocol, "AccessDenied"), "Access Denied", status=403)
-    kind = "identity-based" if who.account == question.owner else "resource-based"
-    message = (
-        f"User: {who.arn} is not authorized to perform: {question.action} on resource: {question.resource} "
-        f"because no {kind} policy allows the {question.action} action"
+def ask(
+    call: Call,
+    principal: Principal,
+    permission: Permission,
+    owner: str,
+    *,
+    bound: Bound | None,
+    req: Mapping[str, Any],
+    policy: Policy | None = None,
+    needs_policy: bool = False,
+) -> Decision:
+    """May the principal do this to a resource of the account `owner`? `policy` is the resource's own. What was asked is noted."""
+    decision = decide(
+        permission.action,
+        permission.resource,
+        principal,
+        Keys(call, principal, bound, req, permission, owner),
+        principal.policies,
+        resource_policy=policy,
+        same_account=principal.account == owner,
+        needs_resource_policy=needs_policy,
     )
-    return AwsError(DENIED_CODES.get(protocol, "AccessDenied"), message, status=403)
+    call.asked.append(Asked(permission.action, permission.resource, decision))
+    return decision
+
+
+def denied(principal: Principal, action: str, resource: str, decision: Decision, protocol: str) -> AwsError:
+    """The error for a refused question, in AWS's words."""
+    code = DENIED_CODES.get(protocol, "AccessDenied")
+    if principal.kind == "anonymous":
+        return AwsError(code, "Access Denied", status=403)
+    why = (
+        f"with an explicit deny in {_EXPLICIT[decision.kind]}"
+        if decision.explicit
+        else f"because {_IMPLICIT[decision.kind]} the {action} action"
+    )
+    message = f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    return AwsError(code, message, status=403)

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fogbank.core.authorize import Question, allowed
+from fogbank.core.authorize import ask
+from fogbank.core.service import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from fogbank.core.authorize import Asked
     from fogbank.core.ids import Ids
     from fogbank.core.principal import Principal
+    from fogbank.core.service import Bound, Input
+    from fogbank.core.vault import Vault
     from fogbank.store.api import Tx
     from fogbank.store.blobs import BlobRef
     from fogbank.wire.http import HttpRequest
@@ -47,11 +51,13 @@ Content = list[bytes | FileRange]
 class Call:
     """One request, as its handler sees it. `served` are the regions that this installation is restricted to; empty is any.
 
-    `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2.
+    `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2. `asked`
+    collects the permissions that were asked for, with what was decided. `vault` seals secrets before they are stored.
     """
 
     __slots__ = (
-        "account", "body", "ids", "now", "principal", "region", "request", "request_id", "scope_region", "served", "tx",
+        "account", "asked", "body", "bound", "ids", "input", "now", "principal", "region", "request", "request_id",
+        "scope_region", "served", "tx", "vault",
     )  # fmt: skip
 
     def __init__(
@@ -65,11 +71,15 @@ class Call:
         request_id: str,
         request: HttpRequest,
         ids: Ids,
+        vault: Vault,
+        asked: list[Asked],
+        bound: Bound,
+        input: Input,
         served: tuple[str, ...] = (),
         body: Body | None = None,
     ) -> None:
         self.tx = tx
-        self.principal = principal
+        self.principal: Principal = principal
         self.account = principal.account
         self.region = region
         self.scope_region = scope_region
@@ -77,9 +87,28 @@ class Call:
         self.request_id = request_id
         self.request = request
         self.ids = ids
+        self.vault = vault
+        self.asked = asked
+        self.bound = bound
+        self.input = input
         self.served = served
         self.body = body
 
-    def allowed(self, action: str, resource: str, owner: str) -> bool:
+    def allowed(self, action: str, resource: str, owner: str, names: Input | None = None) -> bool:
         """Whether the caller may do one more thing than its operation: for operations that act on many resources."""
-        return allowed(Question(self.principal, action, resource, owner))
+        return self.may(Permission(action, resource, self.input if names is None else names), owner)
+
+    def may(self, permission: Permission, owner: str, principal: Principal | None = None) -> bool:
+        """Whether the caller, or another principal that was verified, has a permission."""
+        bound, names = self.bound, permission.names
+        decision = ask(
+            self,
+            principal or self.principal,
+            permission,
+            owner,
+            bound=bound,
+            req=self.input,
+            policy=bound.policy(self, names) if bound.policy else None,
+            needs_policy=bound.needs_policy and permission.action == bound.action,
+        )
+        return decision.allowed

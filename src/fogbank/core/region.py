@@ -9,6 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from fogbank.core.clock import Clock
     from fogbank.core.ids import Ids
+    from fogbank.core.vault import Vault
     from fogbank.store.api import Store
     from fogbank.store.blobs import Blobs
 
@@ -22,3 +23,4 @@ class Region(msgspec.Struct, frozen=True):
     blobs: Blobs
     clock: Clock
     ids: Ids
+    vault: Vault

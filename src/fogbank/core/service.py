@@ -12,8 +12,8 @@ import msgspec
 from fogbank import wire
 
 if TYPE_CHECKING:
+    from fogbank.auth.policy import Policy
     from fogbank.core.call import Call, Content
-    from fogbank.store.api import Tx
 
 Input = Mapping[str, Any]
 Handler = Callable[["Call", Any], Any]
@@ -28,11 +28,16 @@ NO_PERMISSION_NEEDED = ""
 
 
 class Permission(msgspec.Struct, frozen=True):
-    """An action and the resource (an ARN or `*`) that a request needs it on; `names` are inputs that find the resource's owner."""
+    """An action and the resource (an ARN or `*`) that a request needs it on.
+
+    `names` are inputs that find the resource's owner, policy and tags; `keys` are condition keys, in lower case, of this action alone
+    (iam:PassedToService).
+    """
 
     action: str
     resource: str
     names: Input
+    keys: Mapping[str, str | tuple[str, ...]] = {}
 
 
 class Template(msgspec.Struct, frozen=True):
@@ -61,6 +66,10 @@ def template(text: str) -> Template:
     return Template(tuple(texts), tuple(names))
 
 
+Resource = Callable[["Call", Any], str]  # finds the ARN that an operation is on
+Policies = Callable[["Call", Any], "Policy | None"]  # finds the policy of the addressed resource
+
+
 class Bound(msgspec.Struct, frozen=True):
     """An operation that works: its model, its function and what the request path must know about it."""
 
@@ -70,19 +79,29 @@ class Bound(msgspec.Struct, frozen=True):
     handler: Handler
     access: Access
     action: str
-    resource: Template
+    resource: Template | Resource
     takes: frozenset[str]
     makes: bool
-    also: Callable[[Input], list[Permission]] | None
+    also: Callable[[Call, Any], list[Permission]] | None
+    policy: Policies | None
+    needs_policy: bool
+    anonymous: bool
     before_body: Callable[[Call, Any], None] | None
     body_from: Callable[[Call, Any], Content] | None
     digests: Callable[[Any], tuple[str, ...]] | None
 
+    def arn(self, call: Call, req: Input) -> str:
+        """The ARN of the resource that a request is on."""
+        resource = self.resource
+        return resource.fill(req, call.account, call.region) if isinstance(resource, Template) else resource(call, req)
+
 
 class Service:
-    """One AWS service: `name` is botocore's, `resources` names templates of ARNs over input members and {account}, {region}.
+    """One AWS service: `name` is botocore's, `resources` names templates of ARNs over input members and {account}, {region}, or
+    functions that find an ARN.
 
-    `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's).
+    `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's); `policy` the
+    policy of the resource; `tags` its tags; `keys` the condition keys of the service, in lower case, for a resource's ARN.
     `modules` hold the operations; they are imported when the region starts.
     """
 
@@ -90,10 +109,13 @@ class Service:
         self,
         name: str,
         *,
-        resources: Mapping[str, str],
+        resources: Mapping[str, str | Resource],
         modules: tuple[str, ...],
         iam_prefix: str | None = None,
-        owner: Callable[[Tx, Input], str | None] | None = None,
+        owner: Callable[[Call, Any], str | None] | None = None,
+        policy: Policies | None = None,
+        tags: Callable[[Call, Any, str], Mapping[str, str]] | None = None,
+        keys: Callable[[Call, Any, str], Mapping[str, str | tuple[str, ...]]] | None = None,
     ) -> None:
         self.name = name
         self.model = wire.load(name)
@@ -101,6 +123,9 @@ class Service:
         self.modules = modules
         self.iam_prefix = iam_prefix or name
         self.owner = owner
+        self.policy = policy
+        self.tags = tags
+        self.keys = keys
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}
 
@@ -112,7 +137,10 @@ class Service:
         takes: str,
         action: str | None = None,
         makes: bool = False,
-        also: Callable[[Input], list[Permission]] | None = None,
+        also: Callable[[Call, Any], list[Permission]] | None = None,
+        policy: Policies | None = None,
+        needs_policy: bool = False,
+        anonymous: bool = False,
         before_body: Callable[[Call, Any], None] | None = None,
         body_from: Callable[[Call, Any], Content] | None = None,
         digests: Callable[[Any], tuple[str, ...]] | None = None,
@@ -122,7 +150,9 @@ class Service:
         `resource` is a key of the service's templates, or `*`. `takes` lists the input members that the function honours; a
         request with any other is answered NotImplemented. `makes` says that the resource is the caller's, whoever has one of that
         name already. `action` where IAM's differs from the operation's name; `also` gives
-        further permissions that a request needs. `before_body` runs on a snapshot before a streamed body is read; `body_from`
+        further permissions that a request needs. `policy` finds the resource's policy where the service's does not, and
+        `needs_policy` says that nobody is allowed without it; `anonymous` lets callers in who signed nothing (the function verifies
+        them). `before_body` runs on a snapshot before a streamed body is read; `body_from`
         gives stored bytes that the operation takes as its body; `digests` says which digests of a body are wanted.
         """
 
@@ -138,10 +168,13 @@ class Service:
                 handler=function,
                 access=access,
                 action=action if action is not None else f"{self.iam_prefix}:{name}",
-                resource=template("*" if resource == "*" else self.resources[resource]),
+                resource=self._resource(resource),
                 takes=members,
                 makes=makes,
                 also=also,
+                policy=policy or self.policy,
+                needs_policy=needs_policy,
+                anonymous=anonymous,
                 before_body=before_body,
                 body_from=body_from,
                 digests=digests,
@@ -155,6 +188,10 @@ class Service:
         for module in self.modules:
             import_module(f"fogbank.services.{self.name}.{module}")
         return self
+
+    def _resource(self, name: str) -> Template | Resource:
+        found = "*" if name == "*" else self.resources[name]
+        return template(found) if isinstance(found, str) else found
 
     def _operation_name(self, function: Handler) -> str:
         name = self._names.get(function.__name__.replace("_", ""))
@@ -170,7 +207,8 @@ class Service:
             raise TypeError(f"{self.name}:{name} has no input members {sorted(unknown)}")
         if missing := set(model.input.required if model.input else ()) - takes:
             raise TypeError(f"{self.name}:{name} must take its required members {sorted(missing)}")
-        if resource != "*":
-            fields = {field for _, field, _, _ in Formatter().parse(self.resources[resource]) if field}
+        text = "*" if resource == "*" else self.resources[resource]
+        if isinstance(text, str):
+            fields = {field for _, field, _, _ in Formatter().parse(text) if field}
             if unresolved := fields - members - {"account", "region"}:
                 raise TypeError(f"{self.name}:{name}: the resource {resource} needs input members {sorted(unresolved)}")

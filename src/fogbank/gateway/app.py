@@ -23,10 +23,11 @@ from fogbank.wire.identify import needs_body
 
 if TYPE_CHECKING:
     from fogbank.core.call import Body
+    from fogbank.core.principal import Principal
     from fogbank.core.region import Region
     from fogbank.gateway.body import Source
     from fogbank.gateway.record import Recorder
-    from fogbank.services.iam.credentials import Credential, Root
+    from fogbank.core.identity.directory import Credential, Directory
     from fogbank.store.api import Tx
     from fogbank.wire import HttpRequest, HttpResponse
 
@@ -36,9 +37,9 @@ _log = logging.getLogger("fogbank.gateway")
 class Gateway:
     """Answers requests."""
 
-    def __init__(self, region: Region, root: Root, recorder: Recorder, max_body: int) -> None:
+    def __init__(self, region: Region, directory: Directory, recorder: Recorder, max_body: int) -> None:
         self.region = region
-        self._root = root
+        self._directory = directory
         self._recorder = recorder
         self._max_body = max_body
 
@@ -60,7 +61,7 @@ class Gateway:
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
         record.claim = claim = auth.claim(request)
-        credential = steps.find_credential(self.region, self._root, claim) if claim else None
+        credential = steps.find_credential(self.region, self._directory, claim, record.at) if claim else None
         if needs_body(request, claim.service if claim else None):
             request.body = await self._read(request, source, "query", credential)
         received = steps.Received(request, record.id, record.at)
@@ -73,7 +74,7 @@ class Gateway:
             )
         else:
             admitted = self._admit(record, identified, credential)
-        return await self._carry_out(admitted, source) if isinstance(admitted, steps.Authorised) else admitted
+        return await self._carry_out(record, admitted, source) if isinstance(admitted, steps.Authorised) else admitted
 
     async def _read(self, request: HttpRequest, source: Source, protocol: str, credential: Credential | None) -> bytes:
         most = bodies.limit_of(protocol, self._max_body, known=credential is not None)
@@ -87,37 +88,35 @@ class Gateway:
             authenticated = steps.authenticate(identified, credential)
             record.principal = authenticated.principal
             steps.decode_body(authenticated)
-            authorised = steps.authorise(tx, steps.parse(authenticated))
+            parsed = steps.parse(authenticated)
+            record.input = parsed.input
+            call = self._call(tx, parsed, record)
+            authorised = steps.authorise(call, parsed)
             if authorised.bound.access == "read":
-                return self._render(authorised, self._handle(tx, authorised))
-            self._before_body(tx, authorised)
+                return self._render(record, authorised, self._handle(call, authorised))
+            if authorised.bound.before_body is not None:
+                authorised.bound.before_body(call, parsed.input)
             return authorised
 
-    def _before_body(self, tx: Tx, authorised: steps.Authorised) -> None:
-        check = authorised.bound.before_body
-        if check is not None:
-            check(self._call(tx, authorised, None), steps.input_of(authorised))
-
-    async def _carry_out(self, authorised: steps.Authorised, source: Source) -> HttpResponse:
+    async def _carry_out(self, record: Record, authorised: steps.Authorised, source: Source) -> HttpResponse:
         """Handle what is more than a lookup: in a thread, or in the next batch of writes, after its body is durable."""
-        bound = authorised.bound
-        if bound.access == "scan":
-            return await asyncio.get_running_loop().run_in_executor(None, self._scan, authorised)
-        return self._render(authorised, await self._change(authorised, source))
+        if authorised.bound.access == "scan":
+            return await asyncio.get_running_loop().run_in_executor(None, self._scan, record, authorised)
+        return self._render(record, authorised, await self._change(record, authorised, source))
 
-    async def _change(self, authorised: steps.Authorised, source: Source) -> Any:
+    async def _change(self, record: Record, authorised: steps.Authorised, source: Source) -> Any:
         bound = authorised.bound
         if bound.body_from is not None:
             with self.region.store.snapshot() as tx:
-                steps.authorise(tx, authorised.parsed)
-                content = bound.body_from(self._call(tx, authorised, None), steps.input_of(authorised))
+                call = self._again(tx, record, authorised, None)
+                content = bound.body_from(call, steps.input_of(authorised))
             spooled, body = await bodies.copy(self.region.blobs, content, self._algorithms(authorised))
-            return await self._write_with(authorised, spooled, body)
+            return await self._write_with(record, authorised, spooled, body)
         if not authorised.identified.streams:
-            return await self._write(authorised, None)
-        return await self._write_streamed(authorised, source)
+            return await self._write(record, authorised, None)
+        return await self._write_streamed(record, authorised, source)
 
-    async def _write_streamed(self, authorised: steps.Authorised, source: Source) -> Any:
+    async def _write_streamed(self, record: Record, authorised: steps.Authorised, source: Source) -> Any:
         authenticated = authorised.parsed.authenticated
         claim, headers = authorised.identified.claim, authorised.identified.meaning.request.headers
         spooled = bodies.request_spool(
@@ -128,13 +127,13 @@ class Gateway:
         except BaseException:
             await bodies.discard(spooled)
             raise
-        return await self._write_with(authorised, spooled, body)
+        return await self._write_with(record, authorised, spooled, body)
 
-    async def _write_with(self, authorised: steps.Authorised, spooled: bodies.Spool, body: Body) -> Any:
+    async def _write_with(self, record: Record, authorised: steps.Authorised, spooled: bodies.Spool, body: Body) -> Any:
         """Write with a body. Its blob stays locked until the transaction is through: unreferred, it is garbage then."""
         refused = False
         try:
-            return await self._write(authorised, body)
+            return await self._write(record, authorised, body)
         except AwsError:
             refused = True
             raise
@@ -145,39 +144,50 @@ class Gateway:
         wanted = authorised.bound.digests
         return wanted(steps.input_of(authorised)) if wanted else ()
 
-    async def _write(self, authorised: steps.Authorised, body: Body | None) -> Any:
+    async def _write(self, record: Record, authorised: steps.Authorised, body: Body | None) -> Any:
         return await self.region.store.write(
-            lambda tx: self._handle_again(tx, authorised, body), bulk=authorised.bound.access == "bulk"
+            lambda tx: self._handle(self._again(tx, record, authorised, body), authorised),
+            bulk=authorised.bound.access == "bulk",
         )
 
-    def _handle_again(self, tx: Tx, authorised: steps.Authorised, body: Body | None) -> Any:
-        """Handle a write, which may come long after it was authorised: by now the bucket may be somebody else's."""
-        return self._handle(tx, steps.authorise(tx, authorised.parsed), body)
+    def _again(self, tx: Tx, record: Record, authorised: steps.Authorised, body: Body | None) -> Call:
+        """The call in a later transaction, authorised anew: by now the bucket may be somebody else's, or a policy another."""
+        parsed = authorised.parsed
+        call = self._call(tx, parsed, record, body, steps.caller_now(tx, self._directory, parsed))
+        record.asked.clear()
+        steps.authorise(call, parsed)
+        return call
 
-    def _scan(self, authorised: steps.Authorised) -> HttpResponse:
+    def _scan(self, record: Record, authorised: steps.Authorised) -> HttpResponse:
         """A page of records takes milliseconds to read and to render: both in a thread."""
         with self.region.store.snapshot() as tx:
-            return self._render(authorised, self._handle(tx, authorised))
+            return self._render(record, authorised, self._handle(self._again(tx, record, authorised, None), authorised))
 
-    def _handle(self, tx: Tx, authorised: steps.Authorised, body: Body | None = None) -> Any:
-        return authorised.bound.handler(self._call(tx, authorised, body), steps.input_of(authorised))
+    def _handle(self, call: Call, authorised: steps.Authorised) -> Any:
+        return authorised.bound.handler(call, steps.input_of(authorised))
 
-    def _call(self, tx: Tx, authorised: steps.Authorised, body: Body | None) -> Call:
-        identified = authorised.identified
+    def _call(
+        self, tx: Tx, parsed: steps.Parsed, record: Record, body: Body | None = None, principal: Principal | None = None
+    ) -> Call:
+        identified, region = parsed.authenticated.identified, self.region
         return Call(
             tx=tx,
-            principal=authorised.parsed.authenticated.principal,
+            principal=principal or parsed.authenticated.principal,
             region=identified.region,
             scope_region=identified.claim.region if identified.claim else "",
-            now=identified.received.at,
-            request_id=identified.received.id,
+            now=record.at,
+            request_id=record.id,
             request=identified.meaning.request,
-            ids=self.region.ids,
-            served=self.region.served,
+            ids=region.ids,
+            vault=region.vault,
+            asked=record.asked,
+            bound=parsed.bound,
+            input=parsed.input,
+            served=region.served,
             body=body,
         )
 
-    def _render(self, authorised: steps.Authorised, result: Any) -> HttpResponse:
+    def _render(self, record: Record, authorised: steps.Authorised, result: Any) -> HttpResponse:
         identified = authorised.identified
-        render = identified.operation.codec(identified.meaning.protocol).render
-        return render(result, identified.received.id, identified.received.id)
+        record.result = result
+        return identified.operation.codec(identified.meaning.protocol).render(result, record.id, record.id)

@@ -9,10 +9,12 @@ import msgspec
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
     from datetime import datetime
     from typing import Protocol
 
     from fogbank.auth import Claim
+    from fogbank.core.authorize import Asked
     from fogbank.core.principal import Principal
     from fogbank.gateway.steps import Identified
     from fogbank.wire import HttpRequest, HttpResponse
@@ -33,7 +35,9 @@ _encode = msgspec.json.Encoder().encode
 class Record:
     """What is known of a request so far; the steps fill it in, so that a failure at any of them can be told and logged."""
 
-    __slots__ = ("at", "claim", "error", "id", "identified", "principal", "request", "started")
+    __slots__ = (
+        "asked", "at", "claim", "error", "id", "identified", "input", "message", "principal", "request", "result", "started",
+    )  # fmt: skip
 
     def __init__(self, request: HttpRequest, request_id: str, at: datetime) -> None:
         self.request = request
@@ -43,7 +47,11 @@ class Record:
         self.claim: Claim | None = None
         self.identified: Identified | None = None
         self.principal: Principal | None = None
+        self.input: Mapping[str, Any] | None = None
+        self.asked: list[Asked] = []
+        self.result: Any = None
         self.error = ""
+        self.message = ""
 
     @property
     def operation(self) -> str:

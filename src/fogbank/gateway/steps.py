@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank import auth
-from fogbank.core.authorize import Question, allowed, denied
+from fogbank.core.authorize import DENIED_CODES, denied
 from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.identity.sessions import BadToken, ExpiredToken
 from fogbank.core.principal import ANONYMOUS, Principal
 from fogbank.core.service import NO_PERMISSION_NEEDED, Bound, Input, Permission
 from fogbank.services import registry
-from fogbank.services.iam import credentials
 from fogbank.wire import HttpRequest, load
 from fogbank.wire.identify import Identified as Meaning
 from fogbank.wire.identify import identify as find_meaning
@@ -23,8 +23,9 @@ from fogbank.wire.indexing import load_index
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fogbank.core.call import Call
+    from fogbank.core.identity.directory import Credential, Directory
     from fogbank.core.region import Region
-    from fogbank.services.iam.credentials import Credential, Root
     from fogbank.store.api import Tx
     from fogbank.wire import Operation
 
@@ -132,14 +133,18 @@ def check_path(path: str) -> None:
         )
 
 
-def find_credential(region: Region, root: Root, claim: auth.Claim) -> Credential:
+def find_credential(region: Region, directory: Directory, claim: auth.Claim, now: datetime) -> Credential:
     """The credential of the access key that a request names. An unknown one is refused before anything else is looked at."""
-    credential = credentials.well_known(root, claim.access_key_id)
-    if credential is None:
+    dialect = auth.dialect_of(claim.service, protocol_of(claim.service))
+    try:
         with region.store.snapshot() as tx:
-            credential = credentials.find(tx, claim.access_key_id)
+            credential = directory.find(tx, claim.access_key_id, claim.session_token, now)
+    except BadToken:
+        raise auth.invalid_token(dialect) from None
+    except ExpiredToken:
+        raise auth.expired_token(dialect) from None
     if credential is None:
-        raise auth.unknown_key(auth.dialect_of(claim.service, protocol_of(claim.service)), claim.access_key_id)
+        raise auth.unknown_key(dialect, claim.access_key_id)
     return credential
 
 
@@ -154,12 +159,10 @@ def authenticate(identified: Identified, credential: Credential | None) -> Authe
     claim, meaning, received = identified.claim, identified.meaning, identified.received
     if claim is None or credential is None:
         dialect = auth.dialect_of(identified.operation.model.signing_name, meaning.protocol)
-        if not dialect.s3:
+        if not dialect.s3 and not (identified.bound and identified.bound.anonymous):
             raise auth.missing_credentials(dialect)
         return Authenticated(identified, ANONYMOUS, None)
     dialect = auth.dialect_of(claim.service, meaning.protocol)
-    if claim.session_token is not None:
-        raise auth.invalid_token(dialect)  # STS gives none out yet, so none can be right
     verified = auth.verify(
         claim,
         received.request if claim.version == 4 else meaning.request,
@@ -213,33 +216,44 @@ def parse(authenticated: Authenticated) -> Parsed:
     return Parsed(authenticated, bound, found)
 
 
-def authorise(tx: Tx, parsed: Parsed) -> Authorised:
+def authorise(call: Call, parsed: Parsed) -> Authorised:
     """Ask for every permission that the request needs."""
-    bound, principal = parsed.bound, parsed.authenticated.principal
-    if bound.action == NO_PERMISSION_NEEDED:
-        if principal.kind == "anonymous":
-            raise denied(Question(principal, "", "*", ""), parsed.authenticated.identified.meaning.protocol)
-    else:
-        ask(tx, parsed, Permission(bound.action, resource_of(parsed), NOBODYS if bound.makes else parsed.input))
+    bound, principal = parsed.bound, call.principal
+    if bound.action != NO_PERMISSION_NEEDED:
+        names = NOBODYS if bound.makes else parsed.input
+        need(call, parsed, Permission(bound.action, bound.arn(call, parsed.input), names))
+    elif principal.kind == "anonymous" and not bound.anonymous:
+        protocol = parsed.authenticated.identified.meaning.protocol
+        raise AwsError(DENIED_CODES.get(protocol, "AccessDenied"), "Access Denied", status=403)
     if bound.also is not None:
-        for permission in bound.also(parsed.input):
-            ask(tx, parsed, permission)
+        for permission in bound.also(call, parsed.input):
+            need(call, parsed, permission)
     return Authorised(parsed)
 
 
-def resource_of(parsed: Parsed) -> str:
-    """The ARN of the resource that the operation is on."""
-    authenticated = parsed.authenticated
-    return parsed.bound.resource.fill(parsed.input, authenticated.principal.account, authenticated.identified.region)
+def caller_now(tx: Tx, directory: Directory, parsed: Parsed) -> Principal:
+    """The caller as it is in a later transaction: what applies to it may have changed, and its key may be gone."""
+    principal, claim = parsed.authenticated.principal, parsed.authenticated.identified.claim
+    if claim is None:
+        return principal
+    identified = parsed.authenticated.identified
+    try:
+        found = directory.find(tx, claim.access_key_id, claim.session_token, identified.received.at)
+    except (BadToken, ExpiredToken):
+        found = None
+    if found is None:
+        dialect = auth.dialect_of(claim.service, identified.meaning.protocol)
+        raise auth.unknown_key(dialect, claim.access_key_id)
+    return found.principal
 
 
-def ask(tx: Tx, parsed: Parsed, permission: Permission) -> None:
+def need(call: Call, parsed: Parsed, permission: Permission) -> None:
     """Raise unless the caller has a permission."""
-    principal, service = parsed.authenticated.principal, parsed.bound.service
-    owner = service.owner(tx, permission.names) if service.owner else None
-    question = Question(principal, permission.action, permission.resource, owner or principal.account)
-    if not allowed(question):
-        raise denied(question, parsed.authenticated.identified.meaning.protocol)
+    bound, principal = parsed.bound, call.principal
+    owner = bound.service.owner(call, permission.names) if bound.service.owner else None
+    if not call.may(permission, owner or principal.account):
+        protocol = parsed.authenticated.identified.meaning.protocol
+        raise denied(principal, permission.action, permission.resource, call.asked[-1].decision, protocol)
 
 
 def input_of(authorised: Authorised) -> Input:

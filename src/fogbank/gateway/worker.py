@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from fogbank.core.clock import Clock
+from fogbank.core.identity.directory import Directory, Root
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
+from fogbank.core.vault import Vault
 from fogbank.gateway import metrics
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.internal import PREFIXES, Internal, is_internal
 from fogbank.gateway.pieces import Missing
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.respond import CLOSE, request_of, send, unread
-from fogbank.region.data import DataDir, read_root_credentials, write_file
+from fogbank.region.data import DataDir, master_keys, read_root_credentials, write_file
 from fogbank.region.listener import serve
 from fogbank.region.log import LogFile
 from fogbank.services import registry
-from fogbank.services.iam.credentials import Root
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 
@@ -77,6 +78,7 @@ def open_region(settings: Settings) -> Region:
         blobs=Blobs(data.blobs),
         clock=Clock(),
         ids=Ids(),
+        vault=Vault(master_keys(data)),
     )
 
 
@@ -116,7 +118,7 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
     data = DataDir(settings.data)
     region = open_region(settings)
     recorder = Recorder(LogFile(data.logs / "access.log"), loop)
-    gateway = Gateway(region, root_of(settings), recorder, settings.max_body)
+    gateway = Gateway(region, Directory(root_of(settings), region.vault), recorder, settings.max_body)
     mine = data.run / f"{os.getpid()}{metrics.SUFFIX}"
     metrics.forget_dead(data.run)
     internal = Internal(region, token_of(data), lambda: gathered(mine, recorder))

@@ -37,6 +37,7 @@ class DataDir:
         self.logs = root / "logs"
         self.log = self.logs / "fogbank.log"
         self.tls = root / "tls"
+        self.keys = root / "master-keys"
         self.state = root / "state"
         self.blobs = root / "blobs"
 
@@ -118,6 +119,33 @@ def take_lock(data: DataDir) -> int | None:
         os.close(descriptor)
         raise RegionError(f"cannot lock {data.lock}: {error.strerror}; is it on a file system with locks?") from None
     return descriptor
+
+
+def master_keys(data: DataDir) -> dict[int, bytes]:
+    """The keys that secrets are sealed with, by number; made now if there are none. A region without them cannot open its secrets.
+
+    One line each: the number, and 32 bytes in hexadecimal. RegionError if the file is damaged or open to others.
+    """
+    try:
+        with data.keys.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            lines = file.read(65536).decode("ascii", "replace").splitlines()
+    except FileNotFoundError:
+        write_file(data.keys, f"1 {secrets.token_hex(32)}\n", 0o600)
+        return master_keys(data)
+    except OSError as error:
+        raise RegionError(f"{data.keys}: {error.strerror}") from None
+    if mode & 0o077:
+        raise RegionError(
+            f"{data.keys} can be read by other users. If none has, make it private: chmod 600 {data.keys}"
+        )
+    try:
+        found = {int(number): bytes.fromhex(key) for number, key in (line.split() for line in lines)}
+    except ValueError:
+        found = {}
+    if not found or min(found) < 1 or any(len(key) != 32 for key in found.values()):
+        raise RegionError(f"{data.keys} is damaged: restore it from a backup")
+    return found
 
 
 class RootCredentials(msgspec.Struct, frozen=True):

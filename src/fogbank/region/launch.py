@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import msgspec
 
 from fogbank.region import log, processes
-from fogbank.region.data import DataDir, root_credentials, take_lock, write_file
+from fogbank.region.data import DataDir, master_keys, root_credentials, take_lock, write_file
 from fogbank.region.errors import RegionError
 from fogbank.region.settings import effective_file
 
@@ -91,6 +91,7 @@ def _supervise(
 ) -> None:
     os.umask(0o077)  # whatever is made in the data directory is the owner's alone
     credentials = root_credentials(data, settings.account)
+    master_keys(data)
     settings = msgspec.structs.replace(settings, account=credentials.account)
     path = data.log if log_file else None
     events = log.open_log(path, "supervisor", level=settings.log_level, style=settings.log_format, detached=log_file)

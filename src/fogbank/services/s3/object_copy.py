@@ -40,7 +40,7 @@ def source_of(req: Input) -> tuple[str, str]:
     return bucket, key
 
 
-def source_permission(req: Input) -> list[Permission]:
+def source_permission(_call: Call, req: Input) -> list[Permission]:
     """A copy reads its source."""
     bucket, key = source_of(req)
     return [Permission("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", {"Bucket": bucket})]

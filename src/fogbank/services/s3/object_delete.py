@@ -78,7 +78,9 @@ def check_integrity(call: Call, req: Input) -> None:
 def delete_one(call: Call, bucket: Bucket, item: Input) -> None:
     """Delete one object of a list, if the caller may."""
     check_version(item)
-    if not call.allowed("s3:DeleteObject", f"arn:aws:s3:::{bucket.name}/{item['Key']}", bucket.account):
+    if not call.allowed(
+        "s3:DeleteObject", f"arn:aws:s3:::{bucket.name}/{item['Key']}", bucket.account, {"Bucket": bucket.name, **item}
+    ):
         raise AwsError("AccessDenied", "Access Denied")
     renamed = {
         "IfMatch": item.get("ETag"),

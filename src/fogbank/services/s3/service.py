@@ -8,14 +8,14 @@ from fogbank.core.service import Service
 from fogbank.services.s3.records import buckets
 
 if TYPE_CHECKING:
+    from fogbank.core.call import Call
     from fogbank.core.service import Input
-    from fogbank.store.api import Tx
 
 
-def owner(tx: Tx, req: Input) -> str | None:
+def owner(call: Call, req: Input) -> str | None:
     """The account of the addressed bucket; S3's ARNs do not say it."""
     name = req.get("Bucket")
-    bucket = buckets.get(tx, name) if name else None
+    bucket = buckets.get(call.tx, name) if name else None
     return bucket.account if bucket else None
 
 

@@ -1,0 +1,78 @@
+"""The policies that apply to a user or a role, compiled."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from fogbank.auth.policy import Policies, Policy, PolicyError, PolicySet, parse_policy
+from fogbank.core import managed
+from fogbank.core.identity.accounts import controls
+from fogbank.core.identity.records import attached, groups_of, inlines, key_of, policies, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fogbank.core.identity.records import Owner, Role, User
+    from fogbank.store.api import Tx
+
+_log = logging.getLogger(__name__)
+DENY = '{"Version":"2012-10-17","Statement":[{"Sid":"NotUnderstood","Effect":"Deny","Action":"*","Resource":"*"}]}'
+_AWS = "arn:aws:iam::aws:policy/"
+
+
+def compiled(document: str, name: str) -> Policy:
+    """A stored policy. One that is not understood (an older release's, or damaged) denies everything."""
+    try:
+        return parse_policy(document, "identity", name)
+    except PolicyError as error:
+        _log.error(
+            "a stored policy is not understood and denies all", extra={"fields": {"policy": name, "why": error.reason}}
+        )
+        return parse_policy(DENY, "identity", name)
+
+
+def document_of(tx: Tx, arn: str) -> str | None:
+    """The document of a managed policy, AWS's or a customer's, in its version in force; None if there is no such policy."""
+    if arn.startswith(_AWS):
+        found = managed.find(arn)
+        return None if found is None else found.document
+    account, name = arn.split(":")[4], key_of(arn.rpartition("/")[2])
+    policy = policies.get(tx, account, name)
+    version = None if policy is None else versions.get(tx, account, name, policy.default)
+    return None if version is None else version.document
+
+
+def of_managed(tx: Tx, arn: str) -> Policy:
+    """A managed policy; one that is gone denies everything, as it limited before."""
+    return compiled(document_of(tx, arn) or DENY, arn)
+
+
+def of_owner(tx: Tx, account: str, owner: Owner, name: str) -> Iterator[Policy]:
+    """The policies of a user, group or role, its inline ones and those attached to it."""
+    for _, inline in inlines.scan(tx, account, owner, key_of(name)):
+        yield compiled(inline.document, f"{inline.name} (inline, of {owner} {name})")
+    for _, one in attached.scan(tx, account, owner, key_of(name)):
+        yield of_managed(tx, one.arn)
+
+
+def of_user(tx: Tx, account: str, user: User) -> Policies:
+    """What applies to a user, its groups' policies among it."""
+    found = list(of_owner(tx, account, "user", user.name))
+    for _, member in groups_of.scan(tx, account, key_of(user.name)):
+        found.extend(of_owner(tx, account, "group", member.group))
+    return Policies(identity=PolicySet(found), boundary=boundary_of(tx, user.boundary), control=controls(tx, account))
+
+
+def of_role(tx: Tx, account: str, role: Role) -> Policies:
+    """What applies to a role. Service control does not reach service-linked ones (Organizations User Guide, "SCP evaluation")."""
+    return Policies(
+        identity=PolicySet(of_owner(tx, account, "role", role.name)),
+        boundary=boundary_of(tx, role.boundary),
+        control=() if role.service else controls(tx, account),
+    )
+
+
+def boundary_of(tx: Tx, arn: str) -> PolicySet | None:
+    """A permissions boundary."""
+    return PolicySet((of_managed(tx, arn),)) if arn else None

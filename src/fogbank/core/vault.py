@@ -1,0 +1,52 @@
+"""Secrets at rest: sealed with the installation's master keys, which stay outside the database."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NONCE: Final = 12  # bytes, of AES-GCM
+NUMBER: Final = 2  # bytes, of the master key's number
+KEY: Final = 32  # bytes
+
+
+class Unsealable(Exception):
+    """Sealed bytes that are not ours, were changed, or belong to another context."""
+
+
+class Vault:
+    """Seals bytes with AES-256-GCM. `keys` maps numbers (from 1) to master keys of 32 bytes; the highest seals, all open.
+
+    What is sealed: key's number (2 bytes) | nonce (12) | ciphertext and tag. `context` is bound to it, not stored: what was
+    sealed for one purpose does not open for another.
+    """
+
+    def __init__(self, keys: Mapping[int, bytes], random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
+        self._newest = max(keys)
+        self._random = random_bytes
+
+    def seal(self, data: bytes, context: str) -> bytes:
+        """Encrypt and authenticate."""
+        nonce = self._random(NONCE)
+        sealed = self._ciphers[self._newest].encrypt(nonce, data, context.encode())
+        return self._newest.to_bytes(NUMBER, "big") + nonce + sealed
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """What was sealed; Unsealable if it was not sealed here, for this context, as it is."""
+        cipher = self._ciphers.get(int.from_bytes(sealed[:NUMBER], "big"))
+        if cipher is None or len(sealed) < NUMBER + NONCE:
+            raise Unsealable("sealed with a key that this installation does not have")
+        try:
+            return cipher.decrypt(sealed[NUMBER : NUMBER + NONCE], sealed[NUMBER + NONCE :], context.encode())
+        except InvalidTag:
+            raise Unsealable("changed, or sealed for another purpose") from None
+
+    def __repr__(self) -> str:
+        return f"Vault({sorted(self._ciphers)})"
