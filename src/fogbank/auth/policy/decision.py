@@ -47,7 +47,7 @@ def decide(
     if same_account and grade is Grade.DIRECT:
         return question.decision("resource", True)
     by_resource = same_account and grade is Grade.ENTITY
-    if not by_resource and who.kind != "root" and not question.allowed(policies.identity):
+    if not by_resource and not question.allowed(policies.identity) and who.kind != "root":
         return question.decision("identity", False)
     if policies.boundary is not None and not question.allowed(policies.boundary):
         return question.decision("boundary", False)
