@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from fogbank.auth.policy.variables import Template
 
 CACHED_ACTIONS = 1024  # in one index; more than the services that a principal uses have together
-CACHED_LENGTH = 256  # characters: longer names are no actions
+CACHED_LENGTH = 256  # characters: longer names are no actions, and longer patterns are rare
+
+
+_kept = lru_cache(1024)(arn_matcher)
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """The matcher of a pattern whose variables were filled; of short ones kept, since the next request is often the same caller's."""
+    return _kept(pattern) if len(pattern) <= CACHED_LENGTH else arn_matcher(pattern)
 
 
 class Resources(msgspec.Struct, frozen=True):
@@ -37,7 +46,7 @@ class Resources(msgspec.Struct, frozen=True):
                 pattern = template.resolve(context, missing)
                 if pattern is None:
                     certain = False
-                elif arn_matcher(pattern)(resource):
+                elif _matcher(pattern)(resource):
                     named = True
                     break
         if not self.other:
