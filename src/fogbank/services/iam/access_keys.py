@@ -8,6 +8,7 @@ import msgspec
 
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.paging import read_marker, write_marker
+from fogbank.core.identity.records import secret_context
 from fogbank.services.iam.records import AccessKey, access_keys, delete_key, keys_of, put_key, when
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.users import open_user, own_name
@@ -41,16 +42,17 @@ def create_access_key(call: Call, req: CreateAccessKeyRequestTypeDef) -> dict[st
     name = user_name(call, req)
     if sum(1 for _ in keys_of.scan(call.tx, call.account, name)) >= KEYS_PER_USER:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")
+    key_id, secret = call.ids.unique("AKIA"), call.ids.secret()
     key = AccessKey(
-        id=call.ids.unique("AKIA"),
+        id=key_id,
         account=call.account,
         user=name,
-        secret=call.ids.secret(),
+        sealed=call.vault.seal(secret.encode(), secret_context(key_id)),
         active=True,
         created=int(call.now.timestamp()),
     )
     put_key(call.tx, key)
-    return {"AccessKey": told(key) | {"SecretAccessKey": key.secret}}
+    return {"AccessKey": told(key) | {"SecretAccessKey": secret}}
 
 
 @iam.operation("scan", "user", takes="UserName Marker MaxItems")
