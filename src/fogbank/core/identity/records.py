@@ -194,7 +194,8 @@ class SamlProvider(Record, version=1):
 
 class MfaDevice(Record, version=1):
     """A virtual MFA device. `seed` is sealed for the context `mfa:SERIAL`; `counter` is the last TOTP step that was used, so that
-    no code counts twice; `user` is the user's name, `root` for the account's root, or empty while it is not enabled."""
+    no code counts twice, `drift` how many steps its clock was off when it was enabled or resynchronised; `user` is the user's
+    name, or empty while it is not enabled."""
 
     serial: str
     seed: bytes
@@ -203,6 +204,7 @@ class MfaDevice(Record, version=1):
     counter: int
     created: int
     tags: dict[str, str]
+    drift: int = 0
 
 
 class LoginProfile(Record, version=1):

@@ -1,0 +1,82 @@
+"""Second factors: TOTP codes, and that none counts twice.
+
+Source: RFC 6238 (TOTP) over RFC 4226 (HOTP), with SHA-1, steps of 30 seconds and 6 digits, as the IAM User Guide,
+"Assign a virtual MFA device", asks of an authenticator.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from fogbank.core.identity.records import key_of, mfa_devices
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fogbank.core.vault import Vault
+    from fogbank.store.api import Tx
+
+STEP: Final = 30  # seconds
+DIGITS: Final = 6
+NEAR: Final = 1  # steps that a device's clock may be off either way
+FAR: Final = 240  # steps that are searched for two consecutive codes: two hours either way
+
+
+def code_at(seed: bytes, step: int) -> str:
+    """The code of a step: RFC 4226's HOTP."""
+    digest = hmac.digest(seed, step.to_bytes(8, "big"), "sha1")
+    at = digest[-1] & 15
+    number = int.from_bytes(digest[at : at + 4], "big") & 0x7FFFFFFF
+    return f"{number % 10**DIGITS:0{DIGITS}d}"
+
+
+def totp_ok(seed: bytes, code: str, step: int, *, after: int = -1, near: int = NEAR) -> int | None:
+    """The step that a code is of, within `near` steps of `step` and later than the step `after`; None if it is of none."""
+    given = code.encode()
+    found = None
+    for each in range(max(step - near, after + 1, 0), step + near + 1):
+        if hmac.compare_digest(code_at(seed, each).encode(), given):
+            found = each
+    return found
+
+
+def consecutive(seed: bytes, first: str, second: str, now: datetime, *, after: int = -1) -> int | None:
+    """The step of the second of two codes that follow each other; None if they do not, or are not of these hours."""
+    present = step_of(now)
+    for each in sorted(
+        range(max(present - FAR, after + 1, 0), present + FAR + 1), key=lambda step: abs(step - present)
+    ):
+        if hmac.compare_digest(code_at(seed, each) + code_at(seed, each + 1), first + second):
+            return each + 1
+    return None
+
+
+def step_of(now: datetime) -> int:
+    """The step of a time."""
+    return int(now.timestamp()) // STEP
+
+
+def seed_context(serial: str) -> str:
+    """What the seed of a device is sealed for."""
+    return f"mfa:{serial}"
+
+
+def check(tx: Tx, vault: Vault, account: str, user_name: str, serial: str, code: str, now: datetime) -> bool:
+    """Whether a code is the one that the user's device shows now. It is spent: the same code is not taken again.
+
+    The transaction has to be committed for that, so this is for operations that write.
+    """
+    device = mfa_devices.get(tx, account, serial)
+    if device is None or not device.user or key_of(device.user) != key_of(user_name):
+        return False
+    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
+        return False
+    seed = vault.open(device.seed, seed_context(serial))
+    found = totp_ok(seed, code, step_of(now) + device.drift, after=device.counter)
+    if found is None:
+        return False
+    mfa_devices.put(tx, msgspec.structs.replace(device, counter=found), account, serial)
+    return True
