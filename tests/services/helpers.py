@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,9 +17,10 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from fogbank.core.digests import NEW, digest
+from fogbank.core.identity.records import Inline, inlines
 from fogbank.services.s3.records import parts, uploads
 from fogbank.store.blobs import blob_refs
-from support.region import HOST, KEY_ID, SECRET
+from support.region import ACCOUNT, HOST, KEY_ID, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,6 +65,19 @@ def user_client(region: LocalRegion, service: str, name: str = "ann") -> Any:
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return region.client(service, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+
+def permit(region: LocalRegion, *statements: Any, name: str = "ann", account: str = ACCOUNT) -> None:
+    """Make these statements a user's only inline policy, past IAM's API."""
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    record = Inline(name="only", document=document)
+    region.run(region.region.store.write(lambda tx: inlines.put(tx, record, account, "user", name, "only")))
+
+
+def allow(action: Any, resource: Any = "*", **conditions: Any) -> dict[str, Any]:
+    """A statement that allows; `conditions` are operators with their keys and values."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return statement | ({"Condition": conditions} if conditions else {})
 
 
 def over_tls(region: LocalRegion) -> Any:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fogbank.core.identity.records import Inline, Role, inlines, roles
+from fogbank.core.identity.records import Role, roles
 from fogbank.core.service import NO_PERMISSION_NEEDED
-from services.helpers import user_client
+from services.helpers import allow, permit, user_client
 from services.test_permissions import GUARDED, NAMES, minimal, snake
 from support.region import ACCOUNT
 
@@ -62,12 +62,7 @@ class Calls:
 
     def give(self, permissions: list[tuple[str, str]]) -> None:
         """Make these the user's only permissions."""
-        statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in permissions]
-        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        record = Inline(name="exact", document=document)
-        self.region.run(
-            self.region.region.store.write(lambda tx: inlines.put(tx, record, ACCOUNT, "user", "ann", "exact"))
-        )
+        permit(self.region, *(allow(action, resource) for action, resource in permissions))
 
 
 @pytest.fixture

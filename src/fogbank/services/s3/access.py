@@ -53,9 +53,15 @@ def check_version(req: Input) -> None:
         )
 
 
-def open_object(call: Call, bucket: str, key: str) -> Object:
-    """The object of this key."""
-    found = objects.get(call.tx, bucket, key)
+def open_object(call: Call, bucket: Bucket, key: str) -> Object:
+    """The object of this key. That there is none is told only to who may list the bucket.
+
+    Source: Amazon S3 API Reference, GetObject, "Permissions".
+    """
+    found = objects.get(call.tx, bucket.name, key)
     if found is None:
+        names = {"Bucket": bucket.name}
+        if not call.allowed("s3:ListBucket", f"arn:aws:s3:::{bucket.name}", bucket.account, names):
+            raise AwsError("AccessDenied", "Access Denied", status=403)
         raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key})
     return found

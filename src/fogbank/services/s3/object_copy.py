@@ -49,8 +49,7 @@ def source_permission(_call: Call, req: Input) -> list[Permission]:
 def open_source(call: Call, req: Input) -> Object:
     """The object to copy, after the conditions on it."""
     bucket, key = source_of(req)
-    open_named(call, bucket, req.get("ExpectedSourceBucketOwner"))
-    source = open_object(call, bucket, key)
+    source = open_object(call, open_named(call, bucket, req.get("ExpectedSourceBucketOwner")), key)
     conditions.check_copy(req, source)
     return source
 

@@ -46,9 +46,9 @@ def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
 
 def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
     """The object, what its response says of it, and the range of its bytes that is wanted."""
-    open_bucket(call, req)
+    bucket = open_bucket(call, req)
     check_version(req)
-    found = open_object(call, req["Bucket"], req["Key"])
+    found = open_object(call, bucket, req["Key"])
     result: dict[str, Any] = {
         "StatusCode": 200,
         "AcceptRanges": "bytes",

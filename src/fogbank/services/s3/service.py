@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.service import Service
+from fogbank.services.s3.policy_keys import policy_keys
 from fogbank.services.s3.records import buckets
 
 if TYPE_CHECKING:
@@ -35,4 +36,5 @@ s3 = Service(
         "multipart_list",
     ),
     owner=owner,
+    keys=policy_keys,
 )
