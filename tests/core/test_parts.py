@@ -6,12 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from fogbank.core.authorize import Question, allowed, denied
+from fogbank.auth.policy import Decision, decide
+from fogbank.core.authorize import denied
 from fogbank.core.clock import Clock
 from fogbank.core.errors import AwsError
 from fogbank.core.ids import Ids
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.principal import ANONYMOUS, Principal, root_of
+
+
+def asked(principal: Principal, owner: str) -> Decision:
+    """The decision on reading an object of an account."""
+    same = principal.account == owner
+    return decide("s3:GetObject", "arn:aws:s3:::b/k", principal, {}, principal.policies, same_account=same)
 
 
 @pytest.mark.parametrize("last", ["a", "", "ü/\n\0", "x" * 2000])
@@ -61,7 +68,7 @@ USER = Principal("user", "111111111111", "arn:aws:iam::111111111111:user/u", "AI
     ],
 )
 def test_only_an_accounts_root_may(principal: Principal, owner: str, may: bool) -> None:
-    assert allowed(Question(principal, "s3:GetObject", "arn:aws:s3:::b/k", owner)) is may
+    assert asked(principal, owner).allowed is may
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_only_an_accounts_root_may(principal: Principal, owner: str, may: bool) 
     ],
 )
 def test_the_words_of_a_denial(protocol: str, code: str) -> None:
-    error = denied(Question(USER, "s3:GetObject", "arn:aws:s3:::b/k", "111111111111"), protocol)
+    error = denied(USER, "s3:GetObject", "arn:aws:s3:::b/k", asked(USER, USER.account), protocol)
     assert (error.code, error.status) == (code, 403)
     assert (
         "is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k because no identity-based policy"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fogbank.region.data import DataDir, read_root_credentials, root_credentials, take_lock, write_file
+from fogbank.region.data import DataDir, master_keys, read_root_credentials, root_credentials, take_lock, write_file
 from fogbank.region.errors import RegionError
 
 if TYPE_CHECKING:
@@ -131,3 +131,31 @@ def test_write_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
         write_file(path, "new", 0o600)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_master_keys_are_made_once_and_private(tmp_path: Path) -> None:
+    data = DataDir(tmp_path / "data")
+    data.create()
+    made = master_keys(data)
+    assert list(made) == [1]
+    assert len(made[1]) == 32
+    assert master_keys(data) == made
+    assert data.keys.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "1", "1 00", "0 " + "0" * 64, "x " + "0" * 64, "1 " + "g" * 64, "\xff\x00"])
+def test_damaged_master_keys_are_told(tmp_path: Path, text: str) -> None:
+    data = DataDir(tmp_path / "data")
+    data.create()
+    write_file(data.keys, text, 0o600)
+    with pytest.raises(RegionError, match="damaged"):
+        master_keys(data)
+
+
+def test_master_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:
+    data = DataDir(tmp_path / "data")
+    data.create()
+    master_keys(data)
+    data.keys.chmod(0o640)
+    with pytest.raises(RegionError, match="chmod 600"):
+        master_keys(data)

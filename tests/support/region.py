@@ -20,6 +20,7 @@ from fogbank.core.region import Region
 from fogbank.core.vault import Vault
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.record import Recorder
+from fogbank.gateway.uses import Uses
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 from fogbank.wire import HttpRequest, HttpResponse
@@ -101,8 +102,9 @@ class LocalRegion:
             vault=Vault({1: bytes(32)}),
         )
         self.recorder = Recorder(self, self._loop)
-        self.directory = Directory(Root(ACCOUNT, KEY_ID, SECRET, dev), self.region.vault)
-        self.gateway = Gateway(self.region, self.directory, self.recorder, max_body)
+        self.identities = Directory(Root(ACCOUNT, KEY_ID, SECRET, dev), self.region.vault)
+        self.uses = Uses(self.region.store, self._loop)
+        self.gateway = Gateway(self.region, self.identities, self.recorder, self.uses, max_body)
 
     def write(self, line: bytes) -> None:
         """Take lines of the access log."""

@@ -9,8 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fogbank.core.clock import Clock
+from fogbank.core.identity.directory import seal_old_keys
+from fogbank.core.vault import Vault
 from fogbank.region import log
-from fogbank.region.data import DataDir
+from fogbank.region.data import DataDir, master_keys
 from fogbank.store import outbox, upkeep
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -43,6 +45,7 @@ async def _run(settings: Settings) -> None:
     data = DataDir(settings.data)
     store, blobs, clock = SqliteStore(data.state / "state.db"), Blobs(data.blobs), Clock()
     tasks = [
+        loop.create_task(seal(store, Vault(master_keys(data)))),
         loop.create_task(every(POLL, lambda: carry_out(store, blobs, clock))),
         loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
         loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs), first=SCRUB_EVERY)),
@@ -55,6 +58,13 @@ async def _run(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         store.close()
+
+
+async def seal(store: Store, vault: Vault) -> None:
+    """Seal what an earlier release kept in clear."""
+    sealed = await store.write(lambda tx: seal_old_keys(tx, vault), bulk=True)
+    if sealed:
+        _log.info("sealed secrets", extra={"fields": {"keys": sealed}})
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[None]], first: float = 0.0) -> None:

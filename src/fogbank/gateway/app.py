@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fogbank.core.region import Region
     from fogbank.gateway.body import Source
     from fogbank.gateway.record import Recorder
+    from fogbank.gateway.uses import Uses
     from fogbank.core.identity.directory import Credential, Directory
     from fogbank.store.api import Tx
     from fogbank.wire import HttpRequest, HttpResponse
@@ -37,10 +38,11 @@ _log = logging.getLogger("fogbank.gateway")
 class Gateway:
     """Answers requests."""
 
-    def __init__(self, region: Region, directory: Directory, recorder: Recorder, max_body: int) -> None:
+    def __init__(self, region: Region, directory: Directory, recorder: Recorder, uses: Uses, max_body: int) -> None:
         self.region = region
         self._directory = directory
         self._recorder = recorder
+        self._uses = uses
         self._max_body = max_body
 
     async def answer(self, request: HttpRequest, source: Source) -> HttpResponse:
@@ -56,6 +58,7 @@ class Gateway:
             _log.exception("request failed", extra={"fields": {"request_id": record.id, "operation": record.operation}})
             response = render_failure(record, failure)
         self._recorder.take(record, response)
+        self._uses.take(record)
         return response
 
     async def _answer(self, record: Record, source: Source) -> HttpResponse:

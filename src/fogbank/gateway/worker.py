@@ -24,6 +24,7 @@ from fogbank.gateway.internal import PREFIXES, Internal, is_internal
 from fogbank.gateway.pieces import Missing
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.respond import CLOSE, request_of, send, unread
+from fogbank.gateway.uses import Uses
 from fogbank.region.data import DataDir, master_keys, read_root_credentials, write_file
 from fogbank.region.listener import serve
 from fogbank.region.log import LogFile
@@ -118,7 +119,8 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
     data = DataDir(settings.data)
     region = open_region(settings)
     recorder = Recorder(LogFile(data.logs / "access.log"), loop)
-    gateway = Gateway(region, Directory(root_of(settings), region.vault), recorder, settings.max_body)
+    uses = Uses(region.store, loop)
+    gateway = Gateway(region, Directory(root_of(settings), region.vault), recorder, uses, settings.max_body)
     mine = data.run / f"{os.getpid()}{metrics.SUFFIX}"
     metrics.forget_dead(data.run)
     internal = Internal(region, token_of(data), lambda: gathered(mine, recorder))
@@ -128,6 +130,7 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
     finally:
         leaving.cancel()
         recorder.flush()
+        await uses.flush()
         region.store.close()
 
 

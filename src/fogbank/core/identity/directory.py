@@ -13,7 +13,7 @@ import msgspec
 from fogbank.core.identity import permissions, sessions
 from fogbank.core.identity.accounts import accounts, controls, root_keys
 from fogbank.core.identity.generation import generation
-from fogbank.core.identity.records import access_keys, arn_of, key_of, secret_context, users
+from fogbank.core.identity.records import access_keys, arn_of, key_of, put_key, secret_context, users
 from fogbank.core.principal import Principal, Session, root_of
 
 if TYPE_CHECKING:
@@ -141,6 +141,15 @@ class Directory:
         return Credential(
             secret, Principal("user", key.account, arn, user.id, key.id, arn, user.name, policies=applies, keys=keys)
         )
+
+
+def seal_old_keys(tx: Tx, vault: Vault) -> int:
+    """Seal the secrets that an earlier release kept in clear; how many there were."""
+    old = [key for _, key in access_keys.scan(tx) if key.secret]
+    for key in old:
+        sealed = vault.seal(key.secret.encode(), secret_context(key.id))
+        put_key(tx, msgspec.structs.replace(key, sealed=sealed, secret=""))
+    return len(old)
 
 
 def dev_account(access_key_id: str) -> str | None:

@@ -1,0 +1,54 @@
+"""Sealed secrets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fogbank.core.vault import Unsealable, Vault
+
+ONE, TWO = b"1" * 32, b"2" * 32
+
+
+@given(st.binary(max_size=200), st.text(max_size=20))
+def test_what_is_sealed_opens_and_does_not_show(data: bytes, context: str) -> None:
+    vault = Vault({1: ONE})
+    sealed = vault.seal(data, context)
+    assert vault.open(sealed, context) == data
+    assert len(data) < 4 or data not in sealed
+    assert vault.seal(data, context) != sealed
+
+
+@given(st.binary(max_size=80))
+def test_any_other_bytes_do_not(data: bytes) -> None:
+    with pytest.raises(Unsealable):
+        Vault({1: ONE}).open(data, "c")
+
+
+@given(st.data())
+def test_changed_bytes_do_not(data: st.DataObject) -> None:
+    vault = Vault({1: ONE})
+    sealed = bytearray(vault.seal(b"secret", "c"))
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(Unsealable):
+        vault.open(bytes(sealed), "c")
+
+
+def test_another_purpose_or_key_does_not() -> None:
+    vault = Vault({1: ONE})
+    with pytest.raises(Unsealable):
+        vault.open(vault.seal(b"secret", "access-key:A"), "access-key:B")
+    with pytest.raises(Unsealable):
+        Vault({1: TWO}).open(vault.seal(b"secret", "c"), "c")
+
+
+def test_rotation_keeps_what_is_sealed() -> None:
+    before, after = Vault({1: ONE}), Vault({1: ONE, 2: TWO})
+    assert after.open(before.seal(b"old", "c"), "c") == b"old"
+    with pytest.raises(Unsealable):
+        before.open(after.seal(b"new", "c"), "c")
+
+
+def test_the_keys_do_not_show() -> None:
+    assert repr(Vault({1: ONE, 2: TWO})) == "Vault([1, 2])"
