@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
+from fogbank.store import keys
 from fogbank.store.sqlite import SqliteStore
 from gateway.client import Answer, Sent, Signer, Wire
 
@@ -107,12 +108,16 @@ class Live:
         subprocess.run([_PROGRAM, "down", "--data", str(self.data)], check=True, capture_output=True, timeout=60)
 
 
+# What the region notes of requests by itself: that identities changed, and what was used last.
+NOTES = tuple(keys.encode(name) for name in ("iam.generation", "iam.key_used", "iam.used", "iam.used_action"))
+
+
 def kept(state: Path, blobs: Path) -> set[object]:
     """Everything that a region keeps: records, small blobs, blob files, temporary ones."""
     store = SqliteStore(state)
     try:
         with store.snapshot() as tx:
-            records = set(tx.scan(b"", b"\xff" * 8))
+            records = {record for record in tx.scan(b"", b"\xff" * 8) if not record[0].startswith(NOTES)}
             small = tx.list_bytes(0, 1_000_000)
     finally:
         store.close()
