@@ -1,6 +1,6 @@
 """What policies cost: requests of a user with 5 policies and 40 statements, beside the root's, in one process and one run.
 
-    python bench/principal.py [ROUNDS]
+    PYTHONPATH=.:tests .venv/bin/python bench/principal.py [ROUNDS]
 
 Each figure is microseconds in the gateway per request, without sockets; the rounds alternate. The ratio is of the medians.
 """
@@ -14,8 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
