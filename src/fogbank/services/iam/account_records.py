@@ -114,6 +114,21 @@ class ServerCertificate(Record, version=1):
         return f"ServerCertificate({self.id}, {self.name})"
 
 
+class CredentialReport(Record, version=1):
+    """An account's last credential report, in CSV."""
+
+    content: bytes
+    created: int
+
+
+class AccessJob(Record, version=1):
+    """A report of last accessed services: of what, and whether of actions, too."""
+
+    arn: str
+    actions: bool
+    created: int
+
+
 aliases = Table("iam.alias", Alias)  # account
 alias_owners = Table("iam.alias_owner", Alias)  # alias
 password_policies = Table("iam.password_policy", PasswordPolicy)  # account
@@ -123,6 +138,8 @@ signing_digests = Table("iam.signing_digest", SigningCertificate)  # account, di
 ssh_keys = Table("iam.ssh_key", SshKey)  # account, key_of(user), id
 service_credentials = Table("iam.service_credential", ServiceCredential)  # account, key_of(user), id
 server_certificates = Table("iam.server_certificate", ServerCertificate)  # account, key_of(name)
+credential_reports = Table("iam.credential_report", CredentialReport)  # account
+access_jobs = Table("iam.access_job", AccessJob)  # account, job's id
 
 
 def devices_of(tx: Tx, account: str, user: str) -> Iterator[MfaDevice]:
