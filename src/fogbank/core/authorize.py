@@ -9,6 +9,7 @@ import msgspec
 from fogbank.auth.policy import Decision, decide
 from fogbank.core.conditions import Keys
 from fogbank.core.errors import AwsError
+from fogbank.core.identity.denials import seal_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.principal import Principal
     from fogbank.core.service import Bound, Permission
+    from fogbank.core.vault import Vault
 
 # AWS has three codes for a refused action, by the protocol of the service.
 DENIED_CODES = {"ec2": "UnauthorizedOperation", "json": "AccessDeniedException", "rest-json": "AccessDeniedException"}
@@ -73,8 +75,10 @@ def ask(
     return decision
 
 
-def denied(principal: Principal, action: str, resource: str, decision: Decision, protocol: str) -> AwsError:
-    """The error for a refused question, in AWS's words."""
+def denied(
+    principal: Principal, action: str, resource: str, decision: Decision, protocol: str, vault: Vault | None = None
+) -> AwsError:
+    """The error for a refused question, in AWS's words. EC2 seals what was decided into it, if it is given the vault."""
     code = DENIED_CODES.get(protocol, "AccessDenied")
     if principal.kind == "anonymous":
         return AwsError(code, "Access Denied", status=403)
@@ -84,4 +88,7 @@ def denied(principal: Principal, action: str, resource: str, decision: Decision,
         else f"because {_IMPLICIT[decision.kind]} the {action} action"
     )
     message = f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    if protocol == "ec2" and vault is not None:
+        encoded = seal_message(vault, principal, action, resource, decision)
+        message = f"You are not authorized to perform this operation. {message}. Encoded authorization failure message: {encoded}"
     return AwsError(code, message, status=403)

@@ -109,6 +109,6 @@ class Call:
             bound=bound,
             req=self.input,
             policy=bound.policy(self, names) if bound.policy else None,
-            needs_policy=bound.needs_policy and permission.action == bound.action,
+            needs_policy=permission.needs_policy or (bound.needs_policy and permission.action == bound.action),
         )
         return decision.allowed

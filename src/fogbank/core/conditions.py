@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fogbank.core.identity.accounts import organization_keys
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -54,9 +56,9 @@ class Keys:
 
     def get(self, key: str, /) -> Value | None:
         """A key's value; None if the request does not have it."""
-        found = self._principal.keys.get(key)
+        found = self._permission.keys.get(key)
         if found is None:
-            found = self._permission.keys.get(key)
+            found = self._principal.keys.get(key)
         if found is not None:
             return found
         global_key = _GLOBAL.get(key)
@@ -132,6 +134,10 @@ class Keys:
         """The account that the resource belongs to."""
         return self._owner
 
+    def owners_organization(self) -> Value | None:
+        """aws:ResourceOrgID: the organization of the account that the resource belongs to."""
+        return organization_keys(self._call.tx, self._owner).get("aws:principalorgid")
+
 
 _GLOBAL: Final[Mapping[str, Callable[[Keys], Value | None]]] = {
     "aws:currenttime": Keys.time,
@@ -142,6 +148,7 @@ _GLOBAL: Final[Mapping[str, Callable[[Keys], Value | None]]] = {
     "aws:referer": lambda keys: keys.header("referer"),
     "aws:requestedregion": Keys.region,
     "aws:resourceaccount": lambda keys: keys.owner or None,
+    "aws:resourceorgid": Keys.owners_organization,
     "aws:viaawsservice": lambda _keys: "false",
     "aws:multifactorauthage": Keys.mfa_age,
     "aws:tagkeys": Keys.tag_keys,

@@ -29,7 +29,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     """What a session token says, sealed. `of` says whose it is: a role's, a user's (GetSessionToken), a federated user's or a root's.
 
     `name` and `id` are the role's or user's; `label` is the session's or the federated user's name. `policies` are the documents of
-    session policies, inline ones and managed ones as they were then; `scoped` says that there are any. Times are seconds since the
+    inline session policies, `arns` name managed ones; `scoped` says that there are any. Times are seconds since the
     epoch; `mfa` is when a second factor was shown, 0 for never. `keys` are condition keys that the provider's token gave.
     """
 
@@ -51,7 +51,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     mfa: int = 0
     provider: str = ""
     chained: bool = False
-    keys: dict[str, str] = {}
+    keys: dict[str, Value] = {}
 
     def __repr__(self) -> str:
         return f"Session({self.key_id}, of {self.of} {self.account} {self.name})"

@@ -31,13 +31,14 @@ class Permission(msgspec.Struct, frozen=True):
     """An action and the resource (an ARN or `*`) that a request needs it on.
 
     `names` are inputs that find the resource's owner, policy and tags; `keys` are condition keys, in lower case, of this action alone
-    (iam:PassedToService).
+    (iam:PassedToService); `needs_policy` says that the resource's policy has to allow it.
     """
 
     action: str
     resource: str
     names: Input
     keys: Mapping[str, str | tuple[str, ...]] = {}
+    needs_policy: bool = False
 
 
 class Template(msgspec.Struct, frozen=True):
@@ -83,6 +84,7 @@ class Bound(msgspec.Struct, frozen=True):
     takes: frozenset[str]
     makes: bool
     also: Callable[[Call, Any], list[Permission]] | None
+    keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]] | None
     policy: Policies | None
     needs_policy: bool
     anonymous: bool
@@ -138,6 +140,7 @@ class Service:
         action: str | None = None,
         makes: bool = False,
         also: Callable[[Call, Any], list[Permission]] | None = None,
+        keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]] | None = None,
         policy: Policies | None = None,
         needs_policy: bool = False,
         anonymous: bool = False,
@@ -150,7 +153,8 @@ class Service:
         `resource` is a key of the service's templates, or `*`. `takes` lists the input members that the function honours; a
         request with any other is answered NotImplemented. `makes` says that the resource is the caller's, whoever has one of that
         name already. `action` where IAM's differs from the operation's name; `also` gives
-        further permissions that a request needs. `policy` finds the resource's policy where the service's does not, and
+        further permissions that a request needs. `keys` gives the condition keys, in lower case, that follow from the input.
+        `policy` finds the resource's policy where the service's does not, and
         `needs_policy` says that nobody is allowed without it; `anonymous` lets callers in who signed nothing (the function verifies
         them). `before_body` runs on a snapshot before a streamed body is read; `body_from`
         gives stored bytes that the operation takes as its body; `digests` says which digests of a body are wanted.
@@ -172,6 +176,7 @@ class Service:
                 takes=members,
                 makes=makes,
                 also=also,
+                keys=keys,
                 policy=policy or self.policy,
                 needs_policy=needs_policy,
                 anonymous=anonymous,

@@ -221,7 +221,8 @@ def authorise(call: Call, parsed: Parsed) -> Authorised:
     bound, principal = parsed.bound, call.principal
     if bound.action != NO_PERMISSION_NEEDED:
         names = NOBODYS if bound.makes else parsed.input
-        need(call, parsed, Permission(bound.action, bound.arn(call, parsed.input), names))
+        keys = bound.keys(call, parsed.input) if bound.keys else {}
+        need(call, parsed, Permission(bound.action, bound.arn(call, parsed.input), names, keys))
     elif principal.kind == "anonymous" and not bound.anonymous:
         protocol = parsed.authenticated.identified.meaning.protocol
         raise AwsError(DENIED_CODES.get(protocol, "AccessDenied"), "Access Denied", status=403)
@@ -253,7 +254,7 @@ def need(call: Call, parsed: Parsed, permission: Permission) -> None:
     owner = bound.service.owner(call, permission.names) if bound.service.owner else None
     if not call.may(permission, owner or principal.account):
         protocol = parsed.authenticated.identified.meaning.protocol
-        raise denied(principal, permission.action, permission.resource, call.asked[-1].decision, protocol)
+        raise denied(principal, permission.action, permission.resource, call.asked[-1].decision, protocol, call.vault)
 
 
 def input_of(authorised: Authorised) -> Input:

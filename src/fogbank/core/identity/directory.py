@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from fogbank.core.identity import permissions, sessions
-from fogbank.core.identity.accounts import accounts, controls, root_keys
+from fogbank.core.identity.accounts import accounts, controls, is_closed, organization_keys, root_keys
 from fogbank.core.identity.generation import generation
 from fogbank.core.identity.records import access_keys, arn_of, key_of, put_key, secret_context, users
 from fogbank.core.principal import Principal, Session, root_of
@@ -81,6 +81,7 @@ class Directory:
         if found is None:
             self._long.pop(access_key_id, None)
         else:
+            found = msgspec.structs.replace(found, principal=in_organization(tx, found.principal))
             _keep(self._long, access_key_id, (generation(tx, found.principal.account), found))
         return found
 
@@ -95,7 +96,7 @@ class Directory:
         stands = generation(tx, session.account)
         kept = self._principals.get(key)
         if kept is None or kept[0] != stands:
-            kept = (stands, sessions.principal_of(tx, session))
+            kept = (stands, in_organization(tx, sessions.principal_of(tx, session)))
             _keep(self._principals, key, kept)
         return Credential(session.secret, kept[1], session)
 
@@ -124,7 +125,7 @@ class Directory:
         if key is None or not key.active:
             return None
         user = users.get(tx, key.account, key_of(key.user))
-        if user is None:
+        if user is None or is_closed(tx, key.account):
             return None
         secret = self._vault.open(key.sealed, secret_context(key.id)).decode() if key.sealed else key.secret
         arn = arn_of(key.account, user)
@@ -159,6 +160,12 @@ def dev_account(access_key_id: str) -> str | None:
     if len(access_key_id) == 12 and access_key_id.isascii() and access_key_id.isdigit():
         return access_key_id
     return None
+
+
+def in_organization(tx: Tx, principal: Principal) -> Principal:
+    """The principal, with the condition keys of its account's organization."""
+    found = organization_keys(tx, principal.account)
+    return msgspec.structs.replace(principal, keys={**principal.keys, **found}) if found else principal
 
 
 def _keep(kept: dict[K, V], key: K, value: V) -> None:

@@ -16,6 +16,7 @@ from fogbank.core.identity.records import key_of, mfa_devices
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fogbank.core.identity.records import MfaDevice
     from fogbank.core.vault import Vault
     from fogbank.store.api import Tx
 
@@ -64,19 +65,26 @@ def seed_context(serial: str) -> str:
     return f"mfa:{serial}"
 
 
+def shown(
+    tx: Tx, vault: Vault, account: str, user_name: str, serial: str, code: str, now: datetime
+) -> MfaDevice | None:
+    """The user's device, with the code as its last used one, if that is the one that it shows now; it is not spent yet."""
+    device = mfa_devices.get(tx, account, serial)
+    if device is None or not device.user or key_of(device.user) != key_of(user_name):
+        return None
+    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
+        return None
+    seed = vault.open(device.seed, seed_context(serial))
+    found = totp_ok(seed, code, step_of(now) + device.drift, after=device.counter)
+    return None if found is None else msgspec.structs.replace(device, counter=found)
+
+
 def check(tx: Tx, vault: Vault, account: str, user_name: str, serial: str, code: str, now: datetime) -> bool:
     """Whether a code is the one that the user's device shows now. It is spent: the same code is not taken again.
 
     The transaction has to be committed for that, so this is for operations that write.
     """
-    device = mfa_devices.get(tx, account, serial)
-    if device is None or not device.user or key_of(device.user) != key_of(user_name):
-        return False
-    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
-        return False
-    seed = vault.open(device.seed, seed_context(serial))
-    found = totp_ok(seed, code, step_of(now) + device.drift, after=device.counter)
-    if found is None:
-        return False
-    mfa_devices.put(tx, msgspec.structs.replace(device, counter=found), account, serial)
-    return True
+    device = shown(tx, vault, account, user_name, serial, code, now)
+    if device is not None:
+        mfa_devices.put(tx, device, account, serial)
+    return device is not None

@@ -6,7 +6,8 @@ made for; a role's sessions are revoked by a policy with aws:TokenIssueTime, as 
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+import zlib
+from base64 import b32decode, b32encode, b64decode, b64encode
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -14,16 +15,20 @@ import msgspec
 
 from fogbank.auth.policy import Policies, PolicySet, parse_policy
 from fogbank.core.identity import permissions
+from fogbank.core.identity.accounts import controls, is_closed
 from fogbank.core.identity.records import arn_of, key_of, roles, users
 from fogbank.core.principal import EVERYTHING, Principal, Session
 from fogbank.core.vault import Unsealable
 
 if TYPE_CHECKING:
+    from fogbank.core.ids import Ids
     from fogbank.core.principal import Value
     from fogbank.core.vault import Vault
     from fogbank.store.api import Tx
 
 LONGEST: Final = 16_384  # characters of a token
+LARGEST: Final = 65_536  # bytes of a session that is not compressed
+RANDOM: Final = 39  # bits of an access key id that say nothing
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Session).decode
 
@@ -53,7 +58,7 @@ class ExpiredToken(Exception):
 
 def seal(vault: Vault, session: Session) -> str:
     """The token of a session."""
-    return b64encode(vault.seal(_encode(session), f"session:{session.key_id}")).decode()
+    return b64encode(vault.seal(zlib.compress(_encode(session)), f"session:{session.key_id}")).decode()
 
 
 def unseal(vault: Vault, token: str, key_id: str) -> Session:
@@ -61,17 +66,37 @@ def unseal(vault: Vault, token: str, key_id: str) -> Session:
     if len(token) > LONGEST:
         raise BadToken
     try:
-        return _decode(vault.open(b64decode(token, validate=True), f"session:{key_id}"))
-    except (Base64Error, ValueError, Unsealable) as error:
+        opened = vault.open(b64decode(token, validate=True), f"session:{key_id}")
+        return _decode(zlib.decompressobj().decompress(opened, LARGEST))
+    except (Base64Error, ValueError, Unsealable, zlib.error) as error:
         raise BadToken from error
 
 
+def new_key_id(ids: Ids, account: str) -> str:
+    """An access key id for a session. It says the account, as AWS's do: the 40 bits behind the first."""
+    random = int.from_bytes(b32decode(ids.unique("")), "big") & ((1 << RANDOM) - 1)
+    return "ASIA" + b32encode((1 << 79 | int(account) << RANDOM | random).to_bytes(10, "big")).decode()
+
+
+def account_of(key_id: str) -> str | None:
+    """The account that an access key id of a session says; None if it says none."""
+    if not key_id.startswith("ASIA") or len(key_id) != 20:
+        return None
+    try:
+        number = int.from_bytes(b32decode(key_id[4:]), "big") >> RANDOM & ((1 << 40) - 1)
+    except ValueError:
+        return None
+    return f"{number:012d}" if number < 10**12 else None
+
+
 def principal_of(tx: Tx, session: Session) -> Principal:
-    """Who acts in a session, with what applies to it now; BadToken if its role or user is gone."""
+    """Who acts in a session, with what applies to it now; BadToken if its role, user or account is gone."""
+    if is_closed(tx, session.account):
+        raise BadToken
     found = {"role": _role, "user": _user, "federated": _user, "root": _root}[session.of](tx, session)
-    if session.scoped and session.of != "root":
-        documents = [(document, f"session policy {number}") for number, document in enumerate(session.policies, 1)]
-        scope = PolicySet(permissions.compiled(document, name) for document, name in documents)
+    if session.scoped:
+        inline = [permissions.compiled(document, "the session policy") for document in session.policies]
+        scope = PolicySet([*inline, *(permissions.of_managed(tx, arn) for arn in session.arns)])
         found = msgspec.structs.replace(found, policies=msgspec.structs.replace(found.policies, session=scope))
     return found
 
@@ -88,7 +113,7 @@ def _role(tx: Tx, session: Session) -> Principal:
 
 def _user(tx: Tx, session: Session) -> Principal:
     if session.name == "":  # a root's federated user: it has what the session's policies give
-        return _federated(session, EVERYTHING, f"{session.account}:{session.label}")
+        return _federated(session, _everything(tx, session), f"{session.account}:{session.label}")
     user = users.get(tx, session.account, key_of(session.name))
     if user is None or user.id != session.id:
         raise BadToken
@@ -109,10 +134,15 @@ def _federated(session: Session, own: Policies, user_id: str) -> Principal:
     return _principal("federated", session, arn, arn, "", limited, keys)
 
 
-def _root(_tx: Tx, session: Session) -> Principal:
+def _everything(tx: Tx, session: Session) -> Policies:
+    """What a root may do: all that the service control policies over its account leave it."""
+    return msgspec.structs.replace(EVERYTHING, control=controls(tx, session.account))
+
+
+def _root(tx: Tx, session: Session) -> Principal:
     arn = f"arn:aws:iam::{session.account}:root"
     keys = _keys(session, arn, "Account", session.account, {})
-    return _principal("root", session, arn, arn, "", EVERYTHING, keys)
+    return _principal("root", session, arn, arn, "", _everything(tx, session), keys)
 
 
 def _principal(
