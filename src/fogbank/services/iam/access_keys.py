@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.identity.records import (
+    AccessKey,
+    access_keys,
+    delete_key,
+    keys_of,
+    keys_used,
+    put_key,
+    secret_context,
+    when,
+)
 from fogbank.core.paging import read_marker, write_marker
-from fogbank.core.identity.records import secret_context
-from fogbank.services.iam.records import AccessKey, access_keys, delete_key, keys_of, put_key, when
+from fogbank.services.iam.entities import open_user
 from fogbank.services.iam.service import iam
-from fogbank.services.iam.users import open_user, own_name
+from fogbank.services.iam.users import own_name
 
 if TYPE_CHECKING:
     from types_boto3_iam.type_defs import (
         CreateAccessKeyRequestTypeDef,
         DeleteAccessKeyRequestTypeDef,
+        GetAccessKeyLastUsedRequestTypeDef,
         ListAccessKeysRequestTypeDef,
         UpdateAccessKeyRequestTypeDef,
     )
@@ -85,6 +95,21 @@ def delete_access_key(call: Call, req: DeleteAccessKeyRequestTypeDef) -> dict[st
     """Delete an access key; requests that are signed with it are refused from now on."""
     delete_key(call.tx, open_key(call, req))
     return {}
+
+
+@iam.operation("read", "key_user", takes="AccessKeyId")
+def get_access_key_last_used(call: Call, req: GetAccessKeyLastUsedRequestTypeDef) -> dict[str, Any]:
+    """When, where and for what a key was last used."""
+    key = access_keys.get(call.tx, req["AccessKeyId"])
+    if key is None or key.account != call.account:
+        raise AwsError(
+            "AccessDenied", "Access Denied", status=403
+        )  # a key that is not the account's is not told from none
+    used = keys_used.get(call.tx, key.id)
+    if used is None:
+        return {"UserName": key.user, "AccessKeyLastUsed": {"ServiceName": "N/A", "Region": "N/A"}}
+    told = {"LastUsedDate": when(used.at), "ServiceName": used.service, "Region": used.region}
+    return {"UserName": key.user, "AccessKeyLastUsed": told}
 
 
 def open_key(call: Call, req: Input) -> AccessKey:

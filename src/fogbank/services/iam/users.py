@@ -4,53 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fogbank.core.errors import AwsError
-from fogbank.core.paging import read_marker, write_marker
-from fogbank.services.iam.records import User, keys_of, user_arn, users, when
+from fogbank.core.identity.records import User, arn_of, groups_of, key_of, keys_of, users, when
+from fogbank.core.identity.used import forget
+from fogbank.services.iam.account_records import held
+from fogbank.services.iam.arns import tagging
+from fogbank.services.iam.entities import check_bare, check_boundary, check_new, open_user, told_boundary
+from fogbank.services.iam.listing import paged
+from fogbank.services.iam.rename import rename_user
 from fogbank.services.iam.service import iam
+from fogbank.services.iam.tagging import told_tags, with_tags
 
 if TYPE_CHECKING:
     from types_boto3_iam.type_defs import (
         CreateUserRequestTypeDef,
+        DeleteUserPermissionsBoundaryRequestTypeDef,
         DeleteUserRequestTypeDef,
         GetUserRequestTypeDef,
         ListUsersRequestTypeDef,
+        PutUserPermissionsBoundaryRequestTypeDef,
+        UpdateUserRequestTypeDef,
     )
 
     from fogbank.core.call import Call
 
-USERS_PER_ACCOUNT = 5000
-PAGE = 100
-
-
-def open_user(call: Call, name: str) -> User:
-    """The user of this name; names are found in any case."""
-    user = users.get(call.tx, call.account, name.lower())
-    if user is None:
-        raise AwsError("NoSuchEntity", f"The user with name {name} cannot be found.")
-    return user
+__all__ = ["open_user", "own_name"]
 
 
 def own_name(call: Call) -> str | None:
-    """The name of the user who calls; None for the account's root."""
-    return call.principal.arn.rpartition("/")[2] if call.principal.kind == "user" else None
+    """The name of the user who calls; None for any other caller."""
+    return call.principal.name if call.principal.kind == "user" else None
 
 
-@iam.operation("write", "user", takes="UserName Path Tags")
+@iam.operation("write", "new_user", takes="UserName Path PermissionsBoundary Tags", also=tagging("TagUser", "new_user"))
 def create_user(call: Call, req: CreateUserRequestTypeDef) -> dict[str, Any]:
     """Make a user without any permission."""
-    name = req["UserName"]
-    if users.get(call.tx, call.account, name.lower()) is not None:
-        raise AwsError("EntityAlreadyExists", f"User with name {name} already exists.")
-    if sum(1 for _ in users.scan(call.tx, call.account, limit=USERS_PER_ACCOUNT)) == USERS_PER_ACCOUNT:
-        raise AwsError("LimitExceeded", f"Cannot exceed quota for UsersPerAccount: {USERS_PER_ACCOUNT}")
-    tags = {tag["Key"]: tag["Value"] for tag in req.get("Tags", [])}
-    if len({key.lower() for key in tags}) != len(req.get("Tags", [])):
-        raise AwsError("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    name, boundary = req["UserName"], req.get("PermissionsBoundary", "")
+    check_new(call, users, "user", name)
     user = User(
-        name=name, id=call.ids.unique("AIDA"), path=req.get("Path", "/"), created=int(call.now.timestamp()), tags=tags
+        name=name,
+        id=call.ids.unique("AIDA"),
+        path=req.get("Path", "/"),
+        created=int(call.now.timestamp()),
+        tags=with_tags({}, req.get("Tags", [])),
+        boundary=check_boundary(call, boundary) if boundary else "",
     )
-    users.put(call.tx, user, call.account, name.lower())
+    keep(call, user)
     return {"User": told(call, user)}
 
 
@@ -58,56 +59,87 @@ def create_user(call: Call, req: CreateUserRequestTypeDef) -> dict[str, Any]:
 def get_user(call: Call, req: GetUserRequestTypeDef) -> dict[str, Any]:
     """A user; the caller, if no name is given."""
     name = req.get("UserName") or own_name(call)
-    if name is None:
-        return {
-            "User": {
-                "Path": "/",
-                "UserName": "root",
-                "UserId": call.account,
-                "Arn": call.principal.arn,
-                "CreateDate": when(0),
-            }
-        }
-    return {"User": told(call, open_user(call, name))}
+    if name is not None:
+        return {"User": told(call, open_user(call, name))}
+    if call.principal.kind != "root":
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    arn = call.principal.arn
+    return {"User": {"Path": "/", "UserName": "root", "UserId": call.account, "Arn": arn, "CreateDate": when(0)}}
 
 
 @iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
 def list_users(call: Call, req: ListUsersRequestTypeDef) -> dict[str, Any]:
     """The account's users, by name."""
-    prefix, most = req.get("PathPrefix", "/"), req.get("MaxItems", PAGE)
-    after = read_marker(req.get("Marker"))
-    found: list[User] = []
-    for _, user in users.scan(call.tx, call.account, start_after=after):
-        if user.path.startswith(prefix):
-            if len(found) == most:
-                return {
-                    "Users": [told(call, user) for user in found],
-                    "IsTruncated": True,
-                    "Marker": write_marker(found[-1].name.lower()),
-                }
-            found.append(user)
-    return {"Users": [told(call, user) for user in found], "IsTruncated": False}
+    prefix = req.get("PathPrefix", "/")
+    found = ((str(parts[1]), user) for parts, user in users.scan(call.tx, call.account) if user.path.startswith(prefix))
+    page, more = paged(req, found)
+    return {"Users": [told(call, user, brief=True) for user in page], **more}
+
+
+@iam.operation("write", "user", takes="UserName NewPath NewUserName")
+def update_user(call: Call, req: UpdateUserRequestTypeDef) -> dict[str, Any]:
+    """Rename a user, or give it another path; it keeps its id, and all that it has."""
+    user = open_user(call, req["UserName"])
+    name = req.get("NewUserName", user.name)
+    if key_of(name) != key_of(user.name):
+        check_new(call, users, "user", name)
+    changed = msgspec.structs.replace(user, name=name, path=req.get("NewPath", user.path))
+    if name != user.name:
+        rename_user(call, user.name, name)
+        users.delete(call.tx, call.account, key_of(user.name))
+    keep(call, changed)
+    return {}
 
 
 @iam.operation("write", "user", takes="UserName")
 def delete_user(call: Call, req: DeleteUserRequestTypeDef) -> dict[str, Any]:
-    """Delete a user who has no access keys left."""
+    """Delete a user who has nothing left."""
     user = open_user(call, req["UserName"])
     for _ in keys_of.scan(call.tx, call.account, user.name, limit=1):
         raise AwsError("DeleteConflict", "Cannot delete entity, must delete access keys first.")
-    users.delete(call.tx, call.account, user.name.lower())
+    check_bare(call, "user", user.name)
+    for _ in groups_of.scan(call.tx, call.account, key_of(user.name), limit=1):
+        raise AwsError("DeleteConflict", "Cannot delete entity, must remove user from group first.")
+    if what := held(call.tx, call.account, user.name):
+        raise AwsError("DeleteConflict", f"Cannot delete entity, must delete {what} first.")
+    users.delete(call.tx, call.account, key_of(user.name))
+    forget(call.tx, call.account, arn_of(call.account, user))
     return {}
 
 
-def told(call: Call, user: User) -> dict[str, Any]:
-    """A user as IAM tells it."""
+@iam.operation("write", "user", takes="UserName PermissionsBoundary")
+def put_user_permissions_boundary(call: Call, req: PutUserPermissionsBoundaryRequestTypeDef) -> dict[str, Any]:
+    """Set the most that a user may do."""
+    user = open_user(call, req["UserName"])
+    keep(call, msgspec.structs.replace(user, boundary=check_boundary(call, req["PermissionsBoundary"])))
+    return {}
+
+
+@iam.operation("write", "user", takes="UserName")
+def delete_user_permissions_boundary(call: Call, req: DeleteUserPermissionsBoundaryRequestTypeDef) -> dict[str, Any]:
+    """Take a user's boundary away."""
+    user = open_user(call, req["UserName"])
+    if not user.boundary:
+        raise AwsError("NoSuchEntity", f"The user with name {user.name} does not have a permissions boundary.")
+    keep(call, msgspec.structs.replace(user, boundary=""))
+    return {}
+
+
+def keep(call: Call, user: User) -> None:
+    """Store a user."""
+    users.put(call.tx, user, call.account, key_of(user.name))
+
+
+def told(call: Call, user: User, *, brief: bool = False) -> dict[str, Any]:
+    """A user as IAM tells it; listings leave tags and boundary out."""
     member: dict[str, Any] = {
         "Path": user.path,
         "UserName": user.name,
         "UserId": user.id,
-        "Arn": user_arn(call.account, user),
+        "Arn": arn_of(call.account, user),
         "CreateDate": when(user.created),
     }
-    if user.tags:
-        member["Tags"] = [{"Key": key, "Value": value} for key, value in user.tags.items()]
-    return member
+    if brief:
+        return member
+    tags = {"Tags": told_tags(user.tags)} if user.tags else {}
+    return member | tags | told_boundary(user.boundary)

@@ -1,0 +1,103 @@
+"""Service-linked roles: roles that a service makes for itself, and that only it may assume.
+
+Source: IAM User Guide, "AWS services that work with IAM" and "Create a service-linked role"; names and policies are those of the
+services' own user guides.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core import managed
+from fogbank.core.errors import AwsError
+from fogbank.core.identity.records import Role, arn_of, attach, attached, detach, key_of, roles
+from fogbank.services.iam import roles as role_operations
+from fogbank.services.iam.entities import check_new, open_role
+from fogbank.services.iam.service import iam
+
+if TYPE_CHECKING:
+    from types_boto3_iam.type_defs import (
+        CreateServiceLinkedRoleRequestTypeDef,
+        DeleteServiceLinkedRoleRequestTypeDef,
+        GetServiceLinkedRoleDeletionStatusRequestTypeDef,
+    )
+
+    from fogbank.core.call import Call
+
+# Service principal: (role's name, AWS managed policy, whether a suffix may be given).
+SERVICES: dict[str, tuple[str, str, bool]] = {
+    "autoscaling.amazonaws.com": ("AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy", True),
+    "ecs.amazonaws.com": ("AWSServiceRoleForECS", "AmazonECSServiceRolePolicy", False),
+    "elasticloadbalancing.amazonaws.com": (
+        "AWSServiceRoleForElasticLoadBalancing", "AWSElasticLoadBalancingServiceRolePolicy", False,
+    ),
+    "rds.amazonaws.com": ("AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy", False),
+    "organizations.amazonaws.com": ("AWSServiceRoleForOrganizations", "AWSOrganizationsServiceTrustPolicy", False),
+    "spot.amazonaws.com": ("AWSServiceRoleForEC2Spot", "AWSEC2SpotServiceRolePolicy", False),
+    "ssm.amazonaws.com": ("AWSServiceRoleForAmazonSSM", "AmazonSSMServiceRolePolicy", False),
+    "lambda.amazonaws.com": ("AWSServiceRoleForLambda", "AWSLambdaServiceRolePolicy", False),
+    "cloudtrail.amazonaws.com": ("AWSServiceRoleForCloudTrail", "CloudTrailServiceRolePolicy", False),
+    "events.amazonaws.com": ("AWSServiceRoleForCloudWatchEvents", "CloudWatchEventsServiceRolePolicy", False),
+    "elasticache.amazonaws.com": ("AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy", False),
+}  # fmt: skip
+
+
+@iam.operation("write", "service_linked_role", takes="AWSServiceName Description CustomSuffix")
+def create_service_linked_role(call: Call, req: CreateServiceLinkedRoleRequestTypeDef) -> dict[str, Any]:
+    """Make a service's own role."""
+    service, suffix = req["AWSServiceName"], req.get("CustomSuffix", "")
+    if service not in SERVICES:
+        raise AwsError("InvalidInput", f"Service role for service {service} is unknown or cannot be created here.")
+    base, policy, may_have_suffix = SERVICES[service]
+    if suffix and not may_have_suffix:
+        raise AwsError("InvalidInput", f"Custom suffix is not allowed for {service}")
+    name = f"{base}_{suffix}" if suffix else base
+    if roles.get(call.tx, call.account, key_of(name)) is not None:
+        raise AwsError(
+            "InvalidInput", f"Service role name {name} has been taken in this account, please try a different suffix."
+        )
+    check_new(call, roles, "role", name)
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = Role(
+        name=name,
+        id=call.ids.unique("AROA"),
+        path=f"/aws-service-role/{service}/",
+        created=int(call.now.timestamp()),
+        tags={},
+        trust=trust,
+        trust_given=trust,
+        description=req.get("Description", ""),
+        service=service,
+    )
+    role_operations.keep(call, role)
+    arn = f"{managed.ARN}/aws-service-role/{policy}"
+    if managed.find(arn) is not None:
+        attach(call.tx, call.account, "role", name, arn)
+    return {"Role": role_operations.told(call, role)}
+
+
+@iam.operation("write", "role", takes="RoleName")
+def delete_service_linked_role(call: Call, req: DeleteServiceLinkedRoleRequestTypeDef) -> dict[str, Any]:
+    """Delete a service's role. No service here keeps one in use, so it is gone at once."""
+    role = open_role(call, req["RoleName"])
+    if not role.service:
+        raise AwsError("InvalidInput", f"The role {role.name} is not a service-linked role.")
+    for _, one in list(attached.scan(call.tx, call.account, "role", key_of(role.name))):
+        detach(call.tx, call.account, "role", role.name, one.arn)
+    role_operations.remove(call, role)
+    path = arn_of(call.account, role).partition(":role/")[2]
+    return {"DeletionTaskId": f"task/{path}/{call.request_id}"}
+
+
+@iam.operation("read", "*", takes="DeletionTaskId")
+def get_service_linked_role_deletion_status(
+    call: Call, req: GetServiceLinkedRoleDeletionStatusRequestTypeDef
+) -> dict[str, Any]:
+    """Whether a deletion is done: it is when the role is gone."""
+    task, _, name = req["DeletionTaskId"].rpartition("/")[0].rpartition("/")
+    if not task.startswith("task/aws-service-role"):
+        raise AwsError("NoSuchEntity", f"Deletion task id {req['DeletionTaskId']} cannot be found.")
+    there = roles.get(call.tx, call.account, key_of(name)) is not None
+    return {"Status": "NOT_STARTED" if there else "SUCCEEDED"}
