@@ -209,4 +209,8 @@ def open_job(call: Call, job: str) -> AccessJob:
 @lru_cache(maxsize=1)
 def services() -> Mapping[str, str]:
     """AWS's services: their prefixes in policies, and their names."""
-    return {entry.signing: entry.service_id for entry in load_index().values()}
+    found: dict[str, str] = {}
+    for name, entry in load_index().items():
+        if name == entry.signing or entry.signing not in found:  # several services share a prefix: s3 and s3control
+            found[entry.signing] = entry.service_id
+    return found
