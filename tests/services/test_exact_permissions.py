@@ -50,6 +50,8 @@ class Calls:
     def denied(self, client: Any, bound: Bound) -> bool:
         """Call the operation; whether the caller was not allowed to."""
         arguments = {name: THERE.get(name, value) for name, value in minimal(bound).items()}
+        if bound.name == "GetAccessKeyLastUsed":  # a key that is not the account's is refused like a missing permission
+            arguments["AccessKeyId"] = client._request_signer._credentials.access_key
         try:
             answer = getattr(client, snake(bound))(**arguments)
         except client.exceptions.ClientError as error:
