@@ -18,11 +18,12 @@ from fogbank.core.identity.records import (
     saml_providers,
     users,
 )
+from fogbank.core.service import Permission
 from fogbank.store.record import Record
 from fogbank.store.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from fogbank.core.call import Call
     from fogbank.core.identity.records import MfaDevice
@@ -242,6 +243,16 @@ RESOURCES: Mapping[str, Resource] = {
     "policy_source": lambda _call, req: str(req["PolicySourceArn"]),
     "entity": lambda _call, req: str(req["Arn"]),
 }
+
+
+def tagging(action: str, kind: str) -> Callable[[Call, Any], list[Permission]]:
+    """What creating something with tags needs beside: the right to tag it (IAM User Guide, "Tags for IAM resources")."""
+    make = RESOURCES[kind]
+
+    def also(call: Call, req: Input) -> list[Permission]:
+        return [Permission(f"iam:{action}", make(call, req), req)] if req.get("Tags") else []
+
+    return also
 
 
 def tags_of(call: Call, arn: str) -> Mapping[str, str]:

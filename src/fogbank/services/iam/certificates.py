@@ -18,6 +18,7 @@ from fogbank.services.iam.account_records import (
     server_certificates,
     signing_certificates,
     signing_digests,
+    tagging,
 )
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.login_profiles import holder
@@ -51,6 +52,7 @@ SIGNING_CERTIFICATES = 2
     "bulk",
     "new_server_certificate",
     takes="Path ServerCertificateName CertificateBody PrivateKey CertificateChain Tags",
+    also=tagging("TagServerCertificate", "new_server_certificate"),
 )
 def upload_server_certificate(call: Call, req: UploadServerCertificateRequestTypeDef) -> dict[str, Any]:
     """Keep a certificate with its private key, which is never told again."""

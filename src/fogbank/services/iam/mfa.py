@@ -10,7 +10,7 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.mfa import consecutive, seed_context, step_of
 from fogbank.core.identity.records import MfaDevice, arn_of, key_of, mfa_devices, users, when
-from fogbank.services.iam.account_records import devices_of, mfa_serial
+from fogbank.services.iam.account_records import devices_of, mfa_serial, tagging
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.login_profiles import holder
 from fogbank.services.iam.service import iam
@@ -39,7 +39,7 @@ SEED = 64  # characters of base 32: 40 bytes
 NAME = 226  # characters; AWS's quota for virtual MFA devices' names
 
 
-@iam.operation("write", "new_mfa", takes="Path VirtualMFADeviceName Tags")
+@iam.operation("write", "new_mfa", takes="Path VirtualMFADeviceName Tags", also=tagging("TagMFADevice", "new_mfa"))
 def create_virtual_mfa_device(call: Call, req: CreateVirtualMFADeviceRequestTypeDef) -> dict[str, Any]:
     """Make a device; its seed is told this once."""
     name = req["VirtualMFADeviceName"]

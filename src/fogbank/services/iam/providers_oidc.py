@@ -10,7 +10,7 @@ import msgspec
 
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import OidcProvider, oidc_providers, when
-from fogbank.services.iam.account_records import oidc_arn
+from fogbank.services.iam.account_records import oidc_arn, tagging
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import listed_tags, told_tags, with_tags, without_tags
 
@@ -38,7 +38,12 @@ _THUMBPRINT = re.compile(r"[0-9a-fA-F]{40}", re.ASCII)
 _URL = re.compile(r"https://[!-~]+", re.ASCII)
 
 
-@iam.operation("write", "new_oidc", takes="Url ClientIDList ThumbprintList Tags")
+@iam.operation(
+    "write",
+    "new_oidc",
+    takes="Url ClientIDList ThumbprintList Tags",
+    also=tagging("TagOpenIDConnectProvider", "new_oidc"),
+)
 def create_open_id_connect_provider(call: Call, req: CreateOpenIDConnectProviderRequestTypeDef) -> dict[str, Any]:
     """Trust a provider. Without thumbprints, its TLS certificate has to be one that this machine trusts."""
     url = checked_url(req["Url"])

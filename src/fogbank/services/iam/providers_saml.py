@@ -10,7 +10,7 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import SamlProvider, key_of, saml_providers, when
 from fogbank.core.identity.saml import BadMetadata, parse_metadata
-from fogbank.services.iam.account_records import saml_arn
+from fogbank.services.iam.account_records import saml_arn, tagging
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import listed_tags, told_tags, with_tags, without_tags
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PER_ACCOUNT = 100
 
 
-@iam.operation("bulk", "new_saml", takes="SAMLMetadataDocument Name Tags")
+@iam.operation("bulk", "new_saml", takes="SAMLMetadataDocument Name Tags", also=tagging("TagSAMLProvider", "new_saml"))
 def create_saml_provider(call: Call, req: CreateSAMLProviderRequestTypeDef) -> dict[str, Any]:
     """Trust a provider, by its metadata."""
     name = req["Name"]
