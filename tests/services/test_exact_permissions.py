@@ -6,6 +6,7 @@ Generated from the registry: the user starts with nothing, is given what each re
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,6 +86,7 @@ def test_exactly_the_permissions(calls: Calls, region: LocalRegion, bound: Bound
         missing = calls.refusal()
         pair = (missing.action, missing.resource)
         assert pair not in given, "given, and still refused"
+        assert re.match(r"\*$|arn:aws:", missing.resource), missing.resource
         given.append(pair)
         assert len(given) <= MOST
         calls.give(given)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     )
 
     from fogbank.core.call import Call
+    from fogbank.core.service import Input
 
+TRUST: dict[str, Any] = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
 # Service principal: (role's name, AWS managed policy, whether a suffix may be given).
 SERVICES: dict[str, tuple[str, str, bool]] = {
     "autoscaling.amazonaws.com": ("AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy", True),
@@ -46,20 +48,13 @@ SERVICES: dict[str, tuple[str, str, bool]] = {
 @iam.operation("write", "service_linked_role", takes="AWSServiceName Description CustomSuffix")
 def create_service_linked_role(call: Call, req: CreateServiceLinkedRoleRequestTypeDef) -> dict[str, Any]:
     """Make a service's own role."""
-    service, suffix = req["AWSServiceName"], req.get("CustomSuffix", "")
-    if service not in SERVICES:
-        raise AwsError("InvalidInput", f"Service role for service {service} is unknown or cannot be created here.")
-    base, policy, may_have_suffix = SERVICES[service]
-    if suffix and not may_have_suffix:
-        raise AwsError("InvalidInput", f"Custom suffix is not allowed for {service}")
-    name = f"{base}_{suffix}" if suffix else base
+    service, (name, policy) = req["AWSServiceName"], name_and_policy(req)
     if roles.get(call.tx, call.account, key_of(name)) is not None:
         raise AwsError(
             "InvalidInput", f"Service role name {name} has been taken in this account, please try a different suffix."
         )
     check_new(call, roles, "role", name)
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    trust = json.dumps(TRUST | {"Statement": [TRUST["Statement"][0] | {"Principal": {"Service": service}}]})
     role = Role(
         name=name,
         id=call.ids.unique("AROA"),
@@ -72,10 +67,20 @@ def create_service_linked_role(call: Call, req: CreateServiceLinkedRoleRequestTy
         service=service,
     )
     role_operations.keep(call, role)
-    arn = f"{managed.ARN}/aws-service-role/{policy}"
-    if managed.find(arn) is not None:
-        attach(call.tx, call.account, "role", name, arn)
+    if managed.find(policy) is not None:
+        attach(call.tx, call.account, "role", name, policy)
     return {"Role": role_operations.told(call, role)}
+
+
+def name_and_policy(req: Input) -> tuple[str, str]:
+    """The name of the role that a service makes for itself, and the ARN of its policy."""
+    service, suffix = req["AWSServiceName"], req.get("CustomSuffix", "")
+    if service not in SERVICES:
+        raise AwsError("InvalidInput", f"Service role for service {service} is unknown or cannot be created here.")
+    base, policy, may_have_suffix = SERVICES[service]
+    if suffix and not may_have_suffix:
+        raise AwsError("InvalidInput", f"Custom suffix is not allowed for {service}")
+    return f"{base}_{suffix}" if suffix else base, f"{managed.ARN}/aws-service-role/{policy}"
 
 
 @iam.operation("write", "role", takes="RoleName")
