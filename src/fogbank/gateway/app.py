@@ -17,6 +17,7 @@ from fogbank.core.errors import AwsError
 from fogbank.gateway import body as bodies
 from fogbank.gateway import steps
 from fogbank.gateway.failures import failure_of, render_failure
+from fogbank.gateway.failures_slowed import Slowed
 from fogbank.gateway.record import Record
 from fogbank.gateway.respond import check_files
 from fogbank.wire.identify import needs_body
@@ -44,6 +45,7 @@ class Gateway:
         self._recorder = recorder
         self._uses = uses
         self._max_body = max_body
+        self.slowed = Slowed()
 
     async def answer(self, request: HttpRequest, source: Source) -> HttpResponse:
         """The response to one request. Never raises: what goes wrong becomes an answer."""
@@ -59,6 +61,8 @@ class Gateway:
             response = render_failure(record, failure)
         self._recorder.take(record, response)
         self._uses.take(record)
+        if record.error:
+            await self.slowed.hold(record)
         return response
 
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
