@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 from datetime import timedelta
@@ -21,6 +22,7 @@ from fogbank.core.vault import Vault
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.uses import Uses
+from fogbank.region.events import KINDS, EventLog, EventReader
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 from fogbank.wire import HttpRequest, HttpResponse
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fogbank.core.call import FileRange
+    from fogbank.region.events import Kind
 
 ACCOUNT = "123456789012"
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
@@ -88,7 +91,6 @@ class LocalRegion:
         (directory / "blobs").mkdir(exist_ok=True)
         self.directory = directory
         self.clock = Clock()
-        self.lines: list[bytes] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -100,15 +102,27 @@ class LocalRegion:
             clock=self.clock,
             ids=Ids(),
             vault=Vault({1: bytes(32)}),
+            events=EventReader(directory / "events"),
         )
-        self.recorder = Recorder(self, self._loop)
+        for kind in KINDS:
+            (directory / "events" / kind).mkdir(parents=True, exist_ok=True)
+        self.logs = {kind: EventLog(directory / "events" / kind, 16 << 20) for kind in KINDS}
+        self.recorder = Recorder(self.logs, self._loop)
         self.identities = Directory(Root(ACCOUNT, KEY_ID, SECRET, dev), self.region.vault)
         self.uses = Uses(self.region.store, self._loop)
         self.gateway = Gateway(self.region, self.identities, self.recorder, self.uses, max_body)
 
-    def write(self, line: bytes) -> None:
-        """Take lines of the access log."""
-        self.lines.append(line)
+    def events(self, kind: Kind = "management") -> list[dict[str, Any]]:
+        """The events so far, newest first."""
+        self._loop.call_soon_threadsafe(self.recorder.flush)
+        self.run(asyncio.sleep(0))
+        return [json.loads(found.line) for found in self.region.events.newest(kind)]
+
+    @property
+    def lines(self) -> list[bytes]:
+        """All events, management's and data events, as they are kept."""
+        self.events()
+        return [found.line for kind in KINDS for found in self.region.events.newest(kind)]
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the region's loop."""
@@ -116,6 +130,7 @@ class LocalRegion:
 
     def close(self) -> None:
         """Stop."""
+        self.run(self.recorder.close())
         self.region.store.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

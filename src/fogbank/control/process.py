@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fogbank.core.clock import Clock
 from fogbank.core.identity.directory import seal_old_keys
 from fogbank.core.vault import Vault
-from fogbank.region import log
+from fogbank.region import events
 from fogbank.region.data import DataDir, master_keys
 from fogbank.store import outbox, upkeep
 from fogbank.store.blobs import Blobs
@@ -28,7 +28,7 @@ SWEEP_EVERY = 600.0  # seconds
 SWEEP_GRACE = timedelta(minutes=10)  # files younger than this are left alone
 SCRUB_EVERY = 86_400.0  # seconds
 SCRUB_RATE = 32 << 20  # bytes a second: what a background scrub may take of the disk
-ROTATE_EVERY = 10.0  # seconds
+PRUNE_EVERY = 60.0  # seconds: workers do it themselves whenever a segment is full
 _log = logging.getLogger("fogbank.control")
 
 
@@ -49,7 +49,7 @@ async def _run(settings: Settings) -> None:
         loop.create_task(every(POLL, lambda: carry_out(store, blobs, clock))),
         loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
         loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs), first=SCRUB_EVERY)),
-        loop.create_task(every(ROTATE_EVERY, lambda: rotate(data, settings.log_size))),
+        loop.create_task(every(PRUNE_EVERY, lambda: prune(settings))),
     ]
     try:
         await stop.wait()
@@ -106,6 +106,8 @@ async def scrub(store: Store, blobs: Blobs) -> None:
             await asyncio.sleep(step.size / SCRUB_RATE)
 
 
-async def rotate(data: DataDir, limit: int) -> None:
-    """Start a new access log when the current one is full."""
-    log.rotate(data.logs / "access.log", limit)
+async def prune(settings: Settings) -> None:
+    """Hold the logs of events to their limits: they may have been lowered, and workers that are gone prune no more."""
+    directory, workers = DataDir(settings.data).events, settings.workers
+    for kind, limit in (("management", settings.events_size), ("data", settings.data_events_size)):
+        await asyncio.to_thread(events.prune, directory / kind, limit, events.segment_size(limit, workers))

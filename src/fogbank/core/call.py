@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fogbank.core.authorize import Asked
+    from fogbank.core.events import Events
     from fogbank.core.ids import Ids
     from fogbank.core.principal import Principal
     from fogbank.core.service import Bound, Input
@@ -52,11 +53,12 @@ class Call:
     """One request, as its handler sees it. `served` are the regions that this installation is restricted to; empty is any.
 
     `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2. `asked`
-    collects the permissions that were asked for, with what was decided. `vault` seals secrets before they are stored.
+    collects the permissions that were asked for, with what was decided. `vault` seals secrets before they are stored; `events` is
+    the log of what was asked of the region.
     """
 
     __slots__ = (
-        "account", "asked", "body", "bound", "ids", "input", "now", "principal", "region", "request", "request_id",
+        "account", "asked", "body", "bound", "events", "ids", "input", "now", "principal", "region", "request", "request_id",
         "scope_region", "served", "tx", "vault",
     )  # fmt: skip
 
@@ -72,6 +74,7 @@ class Call:
         request: HttpRequest,
         ids: Ids,
         vault: Vault,
+        events: Events,
         asked: list[Asked],
         bound: Bound,
         input: Input,
@@ -88,6 +91,7 @@ class Call:
         self.request = request
         self.ids = ids
         self.vault = vault
+        self.events = events
         self.asked = asked
         self.bound = bound
         self.input = input

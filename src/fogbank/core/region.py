@@ -8,6 +8,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from fogbank.core.clock import Clock
+    from fogbank.core.events import Events
     from fogbank.core.ids import Ids
     from fogbank.core.vault import Vault
     from fogbank.store.api import Store
@@ -24,3 +25,4 @@ class Region(msgspec.Struct, frozen=True):
     clock: Clock
     ids: Ids
     vault: Vault
+    events: Events

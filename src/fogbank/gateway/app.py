@@ -187,6 +187,7 @@ class Gateway:
             request=identified.meaning.request,
             ids=region.ids,
             vault=region.vault,
+            events=region.events,
             asked=record.asked,
             bound=parsed.bound,
             input=parsed.input,

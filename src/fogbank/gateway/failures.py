@@ -25,7 +25,7 @@ def failure_of(error: Exception) -> AwsError:
 
 def render_failure(record: Record, error: AwsError) -> HttpResponse:
     """The answer that carries an error, in the protocol of what was asked, or of what it looks like."""
-    record.error = error.code
+    record.error, record.message = error.code, error.message
     resource = record.request.path
     if record.identified is not None:
         meaning = record.identified.meaning

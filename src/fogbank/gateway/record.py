@@ -1,35 +1,31 @@
-"""What is kept of each request: a line in the access log, and counters for metrics."""
+"""What is kept of each request: an event in the log, and counters for metrics."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
+from fogbank.gateway.event import told
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping
     from datetime import datetime
-    from typing import Protocol
 
     from fogbank.auth import Claim
     from fogbank.core.authorize import Asked
     from fogbank.core.principal import Principal
     from fogbank.gateway.steps import Identified
+    from fogbank.region.events import EventLog, Kind
     from fogbank.wire import HttpRequest, HttpResponse
 
-    class Sink(Protocol):
-        """Where lines of the access log go."""
-
-        def write(self, line: bytes) -> None: ...
-
-
-FLUSH = 0.2  # seconds that lines may wait, so that a write serves many
-FLUSH_LINES = 512
+FLUSH: Final = 0.2  # seconds that events may wait, so that a write serves many
+FLUSH_BYTES: Final = 1 << 17
+FIRST_TIME: Final = 10**15  # microseconds, the year 2001: from then on times have the 16 digits that the log is read by
 # Upper bounds in seconds of the latency histogram's buckets.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_encode = msgspec.json.Encoder().encode
+_log = logging.getLogger("fogbank.gateway")
 
 
 class Record:
@@ -59,49 +55,102 @@ class Record:
         return f"{self.identified.meaning.service}:{self.identified.meaning.operation}" if self.identified else "-"
 
 
-class Line(msgspec.Struct):
-    """A line of the access log.
+class Waiting:
+    """Events that are not written yet. `first` is the time of the first."""
 
-    `time` is in seconds since the epoch; `microseconds` is the time until the answer was ready; `key` the access key that signed.
-    """
+    __slots__ = ("first", "lines", "size")
 
-    time: float
-    id: str
-    client: str
-    account: str
-    key: str
-    operation: str
-    method: str
-    path: str
-    status: int
-    error: str
-    microseconds: int
+    def __init__(self) -> None:
+        self.first = 0
+        self.lines: list[bytes] = []
+        self.size = 0
+
+    def add(self, line: bytes, answered: int) -> None:
+        """One more."""
+        self.first = self.first or answered
+        self.lines.append(line)
+        self.size += len(line)
 
 
 class Recorder:
-    """Counts requests and logs them. `counters` maps (operation, status) to [requests, seconds, a count per bucket]."""
+    """Counts requests and records them as events. `counters` maps (operation, status) to [requests, seconds, a count per bucket].
 
-    def __init__(self, sink: Sink, loop: asyncio.AbstractEventLoop) -> None:
+    `lost` counts events that a full disk took. An event of a management write is written, with those that wait, before its caller is
+    answered, so that it survives the process; the others wait for `FLUSH`. What was written is synced then, in a thread.
+    """
+
+    def __init__(self, logs: Mapping[Kind, EventLog], loop: asyncio.AbstractEventLoop) -> None:
         self.counters: dict[tuple[str, int], list[Any]] = {}
-        self._sink = sink
+        self.lost = 0
+        self._logs = logs
         self._loop = loop
-        self._lines: list[bytes] = []
+        self._waiting: dict[Kind, Waiting] = {kind: Waiting() for kind in logs}
+        self._answered = FIRST_TIME
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsynced = False
+        self._syncing: asyncio.Future[None] | None = None
+        self._losing = False
 
     def take(self, record: Record, response: HttpResponse) -> None:
         """Keep what there is to keep of an answered request."""
         seconds = time.perf_counter() - record.started
         self._count(record.operation, response.status, seconds)
-        if not self._lines:
-            self._loop.call_later(FLUSH, self.flush)
-        self._lines.append(_encode(line_of(record, response.status, seconds)))
-        if len(self._lines) >= FLUSH_LINES:
-            self.flush()
+        microseconds = int(seconds * 1e6)
+        # Rising, whatever the clock does: the log is searched by it.
+        self._answered = max(self._answered + 1, int(record.at.timestamp() * 1e6) + microseconds)
+        event = told(record, response.status, microseconds, self._answered)
+        waiting = self._waiting[event.kind]
+        waiting.add(event.line, self._answered)
+        if event.lasting or waiting.size >= FLUSH_BYTES:
+            self._write(event.kind)
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH, self._flush)
 
     def flush(self) -> None:
-        """Write the lines that wait."""
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._sink.write(b"\n".join(lines) + b"\n")
+        """Write the events that wait."""
+        for kind in self._waiting:
+            self._write(kind)
+
+    async def close(self) -> None:
+        """Write and sync all, and close the logs."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.flush()
+        if self._syncing is not None:
+            await self._syncing
+        for log in self._logs.values():
+            await asyncio.to_thread(log.close)
+
+    def _flush(self) -> None:
+        self._timer = None
+        self.flush()
+        if self._unsynced and self._syncing is None:
+            self._unsynced = False
+            self._syncing = self._loop.run_in_executor(None, self._sync)
+            self._syncing.add_done_callback(self._synced)
+
+    def _sync(self) -> None:
+        for log in self._logs.values():
+            log.sync()
+
+    def _synced(self, _: asyncio.Future[None]) -> None:
+        self._syncing = None
+        if self._unsynced and self._timer is None:
+            self._timer = self._loop.call_later(FLUSH, self._flush)
+
+    def _write(self, kind: Kind) -> None:
+        waiting = self._waiting[kind]
+        if not waiting.lines:
+            return
+        self._waiting[kind] = Waiting()
+        self._unsynced = True
+        if self._logs[kind].append(b"\n".join(waiting.lines) + b"\n", waiting.first):
+            self._losing = False
+            return
+        self.lost += len(waiting.lines)
+        if not self._losing:
+            self._losing = True
+            _log.error("events are lost: the disk is full", extra={"fields": {"events": len(waiting.lines)}})
 
     def _count(self, operation: str, status: int, seconds: float) -> None:
         counter = self.counters.get((operation, status))
@@ -113,21 +162,3 @@ class Recorder:
             if seconds <= bound:
                 counter[2][index] += 1
                 break
-
-
-def line_of(record: Record, status: int, seconds: float) -> Line:
-    """The access log's line for a request. The query is left out: a presigned one is a credential."""
-    principal = record.principal
-    return Line(
-        time=round(record.at.timestamp(), 3),
-        id=record.id,
-        client=record.request.client,
-        account=principal.account if principal else "-",
-        key=record.claim.access_key_id[:128] if record.claim else "-",
-        operation=record.operation,
-        method=record.request.method,
-        path=record.request.path[:1024],
-        status=status,
-        error=record.error,
-        microseconds=int(seconds * 1e6),
-    )

@@ -26,8 +26,8 @@ from fogbank.gateway.record import Recorder
 from fogbank.gateway.respond import CLOSE, request_of, send, unread
 from fogbank.gateway.uses import Uses
 from fogbank.region.data import DataDir, master_keys, read_root_credentials, write_file
+from fogbank.region.events import EventLog, EventReader
 from fogbank.region.listener import serve
-from fogbank.region.log import LogFile
 from fogbank.services import registry
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -35,6 +35,7 @@ from fogbank.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fogbank.region.events import Kind
     from fogbank.region.listener import Listener
     from fogbank.region.settings import Settings
 
@@ -80,7 +81,17 @@ def open_region(settings: Settings) -> Region:
         clock=Clock(),
         ids=Ids(),
         vault=Vault(master_keys(data)),
+        events=EventReader(data.events),
     )
+
+
+def open_logs(settings: Settings) -> dict[Kind, EventLog]:
+    """The logs of events, for this process to append to."""
+    events, workers = DataDir(settings.data).events, settings.workers
+    return {
+        "management": EventLog(events / "management", settings.events_size, workers),
+        "data": EventLog(events / "data", settings.data_events_size, workers),
+    }
 
 
 def root_of(settings: Settings) -> Root:
@@ -118,7 +129,7 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
         loop.add_signal_handler(number, stop.set)
     data = DataDir(settings.data)
     region = open_region(settings)
-    recorder = Recorder(LogFile(data.logs / "access.log"), loop)
+    recorder = Recorder(open_logs(settings), loop)
     uses = Uses(region.store, loop)
     gateway = Gateway(region, Directory(root_of(settings), region.vault), recorder, uses, settings.max_body)
     mine = data.run / f"{os.getpid()}{metrics.SUFFIX}"
@@ -129,7 +140,7 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
         await serve(App(gateway, internal), listener, ready=listener.ready, stop=stop)
     finally:
         leaving.cancel()
-        recorder.flush()
+        await recorder.close()
         await uses.flush()
         region.store.close()
 

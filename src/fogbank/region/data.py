@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fogbank.region.errors import RegionError
+from fogbank.region.events import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,7 @@ class DataDir:
         self.control_socket = self.run / "control.sock"
         self.logs = root / "logs"
         self.log = self.logs / "fogbank.log"
+        self.events = root / "events"
         self.tls = root / "tls"
         self.keys = root / "master-keys"
         self.state = root / "state"
@@ -49,8 +51,8 @@ class DataDir:
             # The secrets below are only as private as this directory: a wider mode is put right, not accepted.
             if self.root.stat().st_mode & 0o077:
                 self.root.chmod(0o700)
-            for path in (self.run, self.logs, self.state, self.blobs):
-                path.mkdir(mode=0o700, exist_ok=True)
+            for path in (self.run, self.logs, self.state, self.blobs, *(self.events / kind for kind in KINDS)):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise RegionError(f"cannot use the data directory {self.root}: {error.strerror}") from None
 

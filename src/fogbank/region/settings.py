@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "auto"
     log_size: int = 32 << 20
+    events_size: int = 256 << 20
+    data_events_size: int = 64 << 20
     stop_seconds: int = 10
     max_body: int = 64 << 20
     max_connections: int = 4096
@@ -131,6 +133,10 @@ SETTINGS = (
     Setting("log_level", "debug, info, warning or error.", _choice("debug", "info", "warning", "error")),
     Setting("log_format", "json, text, or auto: text on a terminal, JSON lines in a file.", _choice("auto", "json", "text")),
     Setting("log_size", "The log file starts anew at this size in bytes; four older ones are kept.", None, 1 << 16, 1 << 40),
+    Setting("events_size", "How many bytes of events are kept (`fogbank events`, CloudTrail's LookupEvents); the oldest go first.",
+            None, 1 << 22, 1 << 44),
+    Setting("data_events_size", "The same for S3's object operations, and for callers that were not authenticated.",
+            None, 1 << 22, 1 << 44),
     Setting("stop_seconds", "How long a stop waits for requests that are being served.", None, 0, 3600),
     Setting("max_body", "The largest request body that is read whole, in bytes (objects are streamed: not limited by this).",
             None, 1 << 16, 1 << 30),
@@ -140,7 +146,8 @@ SETTINGS = (
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _TYPES: dict[str, type] = {
     "data": str, "host": str, "port": int, "workers": int, "dev": bool, "region": str, "regions": list, "account": str,
-    "tls": bool, "tls_names": list, "log_level": str, "log_format": str, "log_size": int, "stop_seconds": int,
+    "tls": bool, "tls_names": list, "log_level": str, "log_format": str, "log_size": int, "events_size": int, "data_events_size": int,
+    "stop_seconds": int,
     "max_body": int, "max_connections": int, "pin_workers": bool,
 }  # fmt: skip
 _SHOULD_BE = {
