@@ -72,4 +72,14 @@ class Client:
         with suppress(iam.exceptions.NoSuchEntityException):
             for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
                 iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+            for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
+                iam.delete_user_policy(UserName=name, PolicyName=policy)
             iam.delete_user(UserName=name)
+
+    def remove_role(self, name: str) -> None:
+        """Remove a role with its inline policies, if it is there."""
+        iam = self.connect("iam")
+        with suppress(iam.exceptions.NoSuchEntityException):
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+                iam.delete_role_policy(RoleName=name, PolicyName=policy)
+            iam.delete_role(RoleName=name)

@@ -170,8 +170,9 @@ def clean_up(tour: Tour | None, target: Target, screen: Screen, work: Path, keep
 
 
 def remove_all(tour: Tour) -> None:
-    """Remove the bucket and the user, whatever is left of them."""
+    """Remove the bucket, the user and the role, whatever is left of them."""
     begun = time.perf_counter()
     count = tour.client.remove_bucket(tour.bucket)
     tour.client.remove_user(tour.user)
+    tour.client.remove_role(tour.user)
     tour.screen.say(f"cleaned up: {count:,} objects, the bucket, and the temporary files", time.perf_counter() - begun)
