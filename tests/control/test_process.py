@@ -14,6 +14,7 @@ import pytest
 from fogbank.control import process
 from fogbank.core.clock import Clock
 from fogbank.region.data import DataDir
+from fogbank.region.settings import Settings
 from fogbank.store import outbox
 from fogbank.store.blobs import UNLINK, Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -263,13 +264,15 @@ def test_the_store_fails_and_recovers(stored: Any, upkeep: Upkeep, work: str, mo
     assert upkeep.files() == []
 
 
-def test_the_access_log_starts_anew(tmp_path: Path) -> None:
+def test_the_logs_of_events_are_held_to_their_limits(tmp_path: Path) -> None:
+    """Also what workers left that are gone."""
     data = DataDir(tmp_path / "data")
     data.create()
-    path = data.logs / "access.log"
-    for turn in range(8):
-        path.write_text(f"{turn}" * 100)
-        asyncio.run(process.rotate(data, 100))
-        asyncio.run(process.rotate(data, 100))
-    assert sorted(one.name for one in data.logs.iterdir()) == [f"access.log.{number}" for number in range(1, 5)]
-    assert (data.logs / "access.log.1").read_text() == "7" * 100
+    for kind in ("management", "data"):
+        for number in range(8):
+            path = data.events / kind / f"{10**15 + number}-4194304.ndjson"  # a number that no process can have
+            path.write_bytes(b"x" * 1000)
+    settings = Settings(data=data.root, events_size=5500, data_events_size=2000)
+    asyncio.run(process.prune(settings))
+    left = {kind: sorted(one.name[15:16] for one in (data.events / kind).iterdir()) for kind in ("management", "data")}
+    assert left == {"management": ["3", "4", "5", "6", "7"], "data": ["6", "7"]}

@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
+from fogbank.region.events import KINDS, EventReader
 from fogbank.store import keys
 from fogbank.store.sqlite import SqliteStore
 from gateway.client import Answer, Sent, Signer, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from fogbank.region.events import Kind
 
 _PROGRAM = Path(sys.executable).with_name("fogbank")
 
@@ -94,10 +97,10 @@ class Live:
         """The lines of the region's log."""
         return [json.loads(line) for line in (self.data / "logs" / "fogbank.log").read_text().splitlines()]
 
-    def access(self) -> list[dict[str, Any]]:
-        """The lines of the access log, and of the older one if there is one."""
-        paths = sorted((self.data / "logs").glob("access.log*"), reverse=True)
-        return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    def events(self, *kinds: Kind) -> list[dict[str, Any]]:
+        """The events that are written, newest first; of both logs if none is named."""
+        reader = EventReader(self.data / "events")
+        return [json.loads(found.line) for kind in kinds or KINDS for found in reader.newest(kind)]
 
     def kept(self) -> set[object]:
         """Everything that is kept: records, small blobs, blob files, temporary ones."""

@@ -1,4 +1,4 @@
-"""What operators see: health, metrics, the access log, the log."""
+"""What operators see: health, metrics, events, the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from gateway.live import Live, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from gateway.client import Answer
 
@@ -22,11 +21,8 @@ LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="[^"\\]*",?)+)\} (?P
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A region of its own, whose counts nobody else raises; its logs are kept small."""
-    directory = tmp_path_factory.mktemp("seen") / "data"
-    directory.mkdir(mode=0o700)
-    (directory / "fogbank.toml").write_text("log_size = 65536\n")
-    region = Live(directory, "--workers", "2")
+    """A region of its own, whose counts nobody else raises."""
+    region = Live(tmp_path_factory.mktemp("seen") / "data", "--workers", "2")
     try:
         region.bucket("seen")
         yield region
@@ -92,19 +88,25 @@ def scrape(live: Live) -> dict[tuple[str, str, str], float]:
         assert key not in series
         series.add(key)
         labels: dict[str, str] = dict(re.findall(r'([a-z]+)="([^"]*)"', found["labels"]))
-        summed = (name, labels["operation"], labels.get("le") or labels["status"])
+        summed = (name, labels.get("operation", ""), labels.get("le") or labels.get("status", ""))
         sums[summed] = sums.get(summed, 0) + float(found["value"])
-    assert typed == {"fogbank_requests_total": "counter", "fogbank_request_seconds": "histogram"}
+    assert typed.pop("fogbank_request_seconds") == "histogram"
+    assert set(typed.values()) == {"counter"}
+    assert "fogbank_requests_total" in typed
     return sums
 
 
 def test_counts_add_up_over_the_workers(seen: Live) -> None:
     """Of operations that no other test here asks for: workers file their counts once a second."""
+    failures = scrape(seen)["fogbank_auth_failures_total", "", ""]
     for number in range(20):
         seen.ask(seen.signer.sign("DELETE", f"/seen/{number}"))
         seen.ask(seen.signer.sign("HEAD", "/seen/missing"))
     seen.ask(seen.signer.but(secret="x").sign("DELETE", "/seen/1"))
-    expected = {
+    expected: dict[tuple[str, str, str], float] = {
+        ("fogbank_auth_failures_total", "", ""): failures + 1,
+        ("fogbank_auth_held_total", "", ""): 0,
+        ("fogbank_events_lost_total", "", ""): 0,
         ("fogbank_requests_total", "DeleteObject", "204"): 20,
         ("fogbank_requests_total", "DeleteObject", "403"): 1,
         ("fogbank_requests_total", "HeadObject", "404"): 20,
@@ -125,34 +127,58 @@ def test_buckets_of_the_histogram_rise(seen: Live) -> None:
     assert found["+Inf"] == 1
 
 
-def line_of(live: Live, answer: Answer) -> dict[str, Any]:
-    """The one line of the access log about a request."""
+def event_of(live: Live, answer: Answer) -> dict[str, Any]:
+    """The one event about a request."""
     request = answer.headers["x-amz-request-id"]
 
     def found() -> list[dict[str, Any]]:
-        return [line for line in live.access() if line["id"] == request]
+        return [event for event in live.events() if event["requestID"] == request]
 
-    lines: list[dict[str, Any]] = until(found)
-    assert len(lines) == 1
-    return lines[0]
+    events: list[dict[str, Any]] = until(found)
+    assert len(events) == 1
+    return events[0]
 
 
-def test_the_access_log(seen: Live) -> None:
-    put = seen.ask(seen.signer.sign("PUT", "/seen/logged", body=b"x"))
-    line = line_of(seen, put)
-    assert line["microseconds"] > 0
-    assert line["time"]
-    del line["microseconds"], line["time"], line["id"]
-    assert line == {
-        "client": "127.0.0.1", "account": seen.account, "key": seen.key, "operation": "s3:PutObject", "method": "PUT",
-        "path": "/seen/logged", "status": 200, "error": "",
+def test_events(seen: Live) -> None:
+    event = event_of(seen, seen.ask(seen.signer.sign("PUT", "/seen/logged", {"user-agent": "test/1"}, body=b"x")))
+    more = event["additionalEventData"]
+    assert more.pop("microseconds") > 0
+    assert more.pop("answered") > 1_700_000_000_000_000
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", event.pop("eventTime"))
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", event.pop("eventID"))
+    del event["requestID"]
+    decision = {
+        "action": "s3:PutObject", "resource": "arn:aws:s3:::seen/logged", "decision": "allowed", "kind": "identity",
+        "by": ["the account's root user#Root"], "missing": [],
     }  # fmt: skip
-    missing = line_of(seen, seen.get("/seen/missing"))
-    assert (missing["status"], missing["error"]) == (404, "NoSuchKey")
-    forged = line_of(seen, seen.ask(seen.signer.but(secret="x").sign("GET", "/seen/a")))
-    assert (forged["account"], forged["key"], forged["error"]) == ("-", seen.key, "SignatureDoesNotMatch")
-    anonymous = line_of(seen, plain(seen, "/seen/a"))
-    assert (anonymous["account"], anonymous["key"], anonymous["status"]) == ("anonymous", "-", 403)
+    assert event == {
+        "eventVersion": "1.11", "eventSource": "s3.amazonaws.com", "eventName": "PutObject", "awsRegion": "us-east-1",
+        "userIdentity": {
+            "type": "Root", "principalId": seen.account, "arn": f"arn:aws:iam::{seen.account}:root", "accountId": seen.account,
+            "accessKeyId": seen.key,
+        },
+        "sourceIPAddress": "127.0.0.1", "userAgent": "test/1", "readOnly": False, "eventType": "AwsApiCall",
+        "managementEvent": False, "eventCategory": "Data", "recipientAccountId": seen.account,
+        "requestParameters": {"bucketName": "seen", "key": "logged"}, "responseElements": None,
+        "additionalEventData": {"httpStatus": 200, "method": "PUT", "path": "/seen/logged", "decisions": [decision]},
+    }  # fmt: skip
+
+
+def test_events_of_failures(seen: Live) -> None:
+    missing = event_of(seen, seen.get("/seen/missing"))
+    assert (missing["additionalEventData"]["httpStatus"], missing["errorCode"]) == (404, "NoSuchKey")
+    assert missing["errorMessage"] == "The specified key does not exist."
+    forged = event_of(seen, seen.ask(seen.signer.but(secret="x").sign("GET", "/seen/a")))
+    assert (forged["userIdentity"], forged["errorCode"]) == (
+        {"type": "Unknown", "accessKeyId": seen.key},
+        "SignatureDoesNotMatch",
+    )
+    assert "recipientAccountId" not in forged
+    anonymous = event_of(seen, plain(seen, "/seen/a"))
+    assert anonymous["userIdentity"]["accountId"] == "ANONYMOUS_PRINCIPAL"
+    assert anonymous["additionalEventData"]["httpStatus"] == 403
+    unheard = event_of(seen, seen.ask(seen.signer.sign("PATCH", "/seen/a")))
+    assert (unheard["eventName"], unheard["eventSource"]) == ("Unknown", "s3.amazonaws.com")
 
 
 def test_nothing_secret_is_logged(seen: Live) -> None:
@@ -170,11 +196,12 @@ def test_nothing_secret_is_logged(seen: Live) -> None:
     for one in sent:
         answer = seen.ask(one)
         if "x-amz-request-id" in answer.headers:
-            line_of(seen, answer)
+            event_of(seen, answer)
     iam = seen.client("iam")
     secret = iam.create_access_key(UserName="logged")["AccessKey"]["SecretAccessKey"]
-    line_of(seen, seen.get("/seen/last"))
-    text = "".join(path.read_text() for path in (seen.data / "logs").iterdir())
+    event_of(seen, seen.get("/seen/last"))
+    paths = [path for name in ("logs", "events") for path in (seen.data / name).rglob("*") if path.is_file()]
+    text = "".join(path.read_text() for path in paths)
     for word in ("X-Amz-Signature", "Signature=", "TheSessionToken", "TheSecret", secret, seen.secret):
         assert word not in text
 
@@ -183,8 +210,8 @@ def test_nothing_secret_is_logged(seen: Live) -> None:
     "path", ["/seen/a%0Ab%22%5C", "/seen/" + "%F0%9F%98%80" * 20, "/seen/" + "a" * 5000, "/seen/%1B%5B31m"]
 )
 def test_a_line_is_a_line(seen: Live, path: str) -> None:
-    line = line_of(seen, plain(seen, path))
-    assert len(line["path"]) <= 1024
+    event = event_of(seen, plain(seen, path))
+    assert len(event["additionalEventData"]["path"].encode()) <= 1024
 
 
 def test_errors_of_the_regions_own(seen: Live) -> None:
@@ -199,24 +226,4 @@ def test_errors_of_the_regions_own(seen: Live) -> None:
     assert len(logged) == 1
     assert (logged[0]["level"], logged[0]["operation"]) == ("error", "s3:GetObject")
     assert "Traceback" in logged[0]["exception"]
-    assert line_of(seen, answer)["status"] == 500
-
-
-def test_the_access_log_is_rotated(seen: Live) -> None:
-    """Ten seconds are too long to wait for the control process: the test does what it does."""
-    from fogbank.region import log
-
-    path: Path = seen.data / "logs" / "access.log"
-    with seen.wire() as wire:
-        for _ in range(100):
-            wire.ask(Sent("GET", "/seen/" + "r" * 900, (("host", seen.host),)))
-    until(lambda: path.stat().st_size > 65_536)
-    log.rotate(path, 65_536)
-    assert (seen.data / "logs" / "access.log.1").stat().st_size >= 65_536
-
-    def again() -> bool:
-        seen.get("/seen")
-        return path.exists() and path.stat().st_size > 0
-
-    until(again)
-    line_of(seen, seen.get("/seen"))
+    assert event_of(seen, answer)["additionalEventData"]["httpStatus"] == 500

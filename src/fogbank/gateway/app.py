@@ -15,7 +15,7 @@ from fogbank import auth
 from fogbank.core.call import Call
 from fogbank.core.errors import AwsError
 from fogbank.gateway import body as bodies
-from fogbank.gateway import steps
+from fogbank.gateway import metrics, steps
 from fogbank.gateway.failures import failure_of, render_failure
 from fogbank.gateway.failures_slowed import Slowed
 from fogbank.gateway.record import Record
@@ -24,12 +24,12 @@ from fogbank.wire.identify import needs_body
 
 if TYPE_CHECKING:
     from fogbank.core.call import Body
+    from fogbank.core.identity.directory import Credential, Directory
     from fogbank.core.principal import Principal
     from fogbank.core.region import Region
     from fogbank.gateway.body import Source
     from fogbank.gateway.record import Recorder
     from fogbank.gateway.uses import Uses
-    from fogbank.core.identity.directory import Credential, Directory
     from fogbank.store.api import Tx
     from fogbank.wire import HttpRequest, HttpResponse
 
@@ -46,6 +46,11 @@ class Gateway:
         self._uses = uses
         self._max_body = max_body
         self.slowed = Slowed()
+
+    def counters(self) -> metrics.Counters:
+        """What this process counted, for metrics."""
+        slowed, recorder = self.slowed, self._recorder
+        return metrics.flat(recorder.counters, (slowed.failures, slowed.held, recorder.lost))
 
     async def answer(self, request: HttpRequest, source: Source) -> HttpResponse:
         """The response to one request. Never raises: what goes wrong becomes an answer."""

@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".metrics"
-Counters = list[tuple[str, int, int, float, list[int]]]  # operation, status, requests, seconds, a count per bucket
+
+# What is counted beside requests, in the order of `Counters.others`.
+OTHERS = (
+    ("fogbank_auth_failures_total", "Requests whose signature, access key or session token was refused."),
+    ("fogbank_auth_held_total", "Answers to failed authentications that were held up."),
+    ("fogbank_events_lost_total", "Events that could not be written."),
+)
 
 
-def flat(counters: dict[tuple[str, int], list[Any]]) -> Counters:
-    """A recorder's counters as they are filed."""
-    return [(operation, status, *values) for (operation, status), values in counters.items()]
+class Counters(msgspec.Struct, frozen=True, array_like=True):
+    """One worker's counters: of requests, by operation and status (requests, seconds, a count per bucket), and `OTHERS`."""
+
+    requests: list[tuple[str, int, int, float, list[int]]]
+    others: tuple[int, int, int] = (0, 0, 0)
+
+
+def flat(counters: dict[tuple[str, int], list[Any]], others: tuple[int, int, int]) -> Counters:
+    """A worker's counters as they are filed."""
+    return Counters([(operation, status, *values) for (operation, status), values in counters.items()], others)
 
 
 def leave(path: Path, counters: Counters) -> None:
@@ -52,15 +65,18 @@ def exposition(workers: Iterable[tuple[str, Counters]]) -> str:
     workers = list(workers)
     lines = ["# HELP fogbank_requests_total Answered requests.", "# TYPE fogbank_requests_total counter"]
     for worker, counters in workers:
-        for operation, status, requests, _, _ in counters:
+        for operation, status, requests, _, _ in counters.requests:
             lines.append(f'fogbank_requests_total{{{labels(worker, operation)},status="{status}"}} {requests}')
     lines += [
         "# HELP fogbank_request_seconds Time until the answer was ready.",
         "# TYPE fogbank_request_seconds histogram",
     ]
     for worker, counters in workers:
-        for operation, status, requests, seconds, buckets in counters:
+        for operation, status, requests, seconds, buckets in counters.requests:
             lines += histogram(f'{labels(worker, operation)},status="{status}"', requests, seconds, buckets)
+    for index, (name, about) in enumerate(OTHERS):
+        lines += [f"# HELP {name} {about}", f"# TYPE {name} counter"]
+        lines += [f'{name}{{worker="{worker}"}} {counters.others[index]}' for worker, counters in workers]
     return "\n".join(lines) + "\n"
 
 

@@ -134,8 +134,8 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
     gateway = Gateway(region, Directory(root_of(settings), region.vault), recorder, uses, settings.max_body)
     mine = data.run / f"{os.getpid()}{metrics.SUFFIX}"
     metrics.forget_dead(data.run)
-    internal = Internal(region, token_of(data), lambda: gathered(mine, recorder))
-    leaving = loop.create_task(leave_metrics(mine, recorder))
+    internal = Internal(region, token_of(data), lambda: gathered(mine, gateway))
+    leaving = loop.create_task(leave_metrics(mine, gateway))
     try:
         await serve(App(gateway, internal), listener, ready=listener.ready, stop=stop)
     finally:
@@ -157,15 +157,15 @@ def token_of(data: DataDir) -> str:
     return path.read_text().strip()
 
 
-async def leave_metrics(path: Path, recorder: Recorder) -> None:
+async def leave_metrics(path: Path, gateway: Gateway) -> None:
     """Keep this worker's filed counters fresh, as far as there is space for them."""
     while True:
         await asyncio.sleep(LEAVE_METRICS)
         with contextlib.suppress(OSError):
-            metrics.leave(path, metrics.flat(recorder.counters))
+            metrics.leave(path, gateway.counters())
 
 
-def gathered(mine: Path, recorder: Recorder) -> list[tuple[str, metrics.Counters]]:
+def gathered(mine: Path, gateway: Gateway) -> list[tuple[str, metrics.Counters]]:
     """All workers' counters, this one's as of now."""
     others = [(name, counters) for name, counters in metrics.gather(mine.parent) if name != mine.stem]
-    return [(mine.stem, metrics.flat(recorder.counters)), *others]
+    return [(mine.stem, gateway.counters()), *others]
