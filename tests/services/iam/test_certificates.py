@@ -37,7 +37,7 @@ def test_upload_server_certificate(region: LocalRegion, iam: Any) -> None:
     assert metadata["ServerCertificateId"].startswith("ASCA")
     assert (metadata["Expiration"].year, metadata["Path"]) == (2027, "/cloudfront/")
     found = iam.get_server_certificate(ServerCertificateName="WWW")["ServerCertificate"]
-    assert (found["CertificateBody"], found["ServerCertificateMetadata"]) == (SELF, metadata)
+    assert (found["CertificateBody"], found["ServerCertificateMetadata"]) == (SELF.strip(), metadata)
     assert "CertificateChain" not in found
     assert found["Tags"] == [{"Key": "k", "Value": "v"}]
     error = refusal(iam.upload_server_certificate, **UPLOAD)
@@ -62,7 +62,7 @@ def test_a_chain_is_in_order(iam: Any) -> None:
     upload = UPLOAD | {"CertificateBody": LEAF}
     iam.upload_server_certificate(**upload, CertificateChain=MIDDLE + TOP)
     found = iam.get_server_certificate(ServerCertificateName="www")["ServerCertificate"]
-    assert found["CertificateChain"] == MIDDLE + TOP
+    assert found["CertificateChain"] == (MIDDLE + TOP).strip()
     for chain in (
         TOP + MIDDLE,
         SELF,
