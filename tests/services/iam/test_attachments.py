@@ -66,7 +66,7 @@ def test_attach_and_detach(iam: Any, owner: Owner) -> None:
 
 
 def test_attached_policies_in_pages(iam: Any, owner: Owner) -> None:
-    arns = {make(iam, f"own-{number}", Path="/" + "p" * 120 + "/") for number in range(5)}
+    arns = {make(iam, f"own-{number}", Path="/" + "p" * 510 + "/") for number in range(5)}
     for arn in arns:
         owner.attach(iam, arn)
     pages = iam.get_paginator(f"list_attached_{owner.kind}_policies").paginate(

@@ -8,8 +8,9 @@ from fogbank.core.errors import AwsError
 from fogbank.core.identity import records
 from fogbank.core.identity.records import attach, attached, attached_to, detach, key_of
 from fogbank.services.iam.entities import open_owner
+from fogbank.services.iam.identifiers import bounded
 from fogbank.services.iam.listing import paged
-from fogbank.services.iam.policies import open_policy
+from fogbank.services.iam.policies import check_attachable, open_policy
 from fogbank.services.iam.service import iam
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _TABLES: dict[str, Table[Any]] = {"user": records.users, "group": records.groups
 def attach_policy(call: Call, owner: Owner, name: str, arn: str) -> dict[str, Any]:
     """Attach a policy; one that is attached stays so."""
     record = open_owner(call, owner, name, change=True)
-    open_policy(call, arn)
+    check_attachable(call, arn, "Policy", owner.capitalize())
     there = {str(parts[3]) for parts, _ in attached.scan(call.tx, call.account, owner, key_of(record.name))}
     if arn not in there and len(there) >= PER_ENTITY:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPer{owner.capitalize()}: {PER_ENTITY}")
@@ -63,9 +64,15 @@ def list_attached(call: Call, owner: Owner, name: str, req: Input) -> dict[str, 
     record = open_owner(call, owner, name)
     prefix = req.get("PathPrefix", "/")
     arns = (str(parts[3]) for parts, _ in attached.scan(call.tx, call.account, owner, key_of(record.name)))
-    page, more = paged(req, ((arn, arn) for arn in arns if arn.partition(":policy")[2].startswith(prefix)))
+    wanted = [(_by_name(arn), arn) for arn in arns if arn.partition(":policy")[2].startswith(prefix)]
+    page, more = paged(req, sorted(wanted))
     told = [{"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn} for arn in page]
     return {"AttachedPolicies": told, **more}
+
+
+def _by_name(arn: str) -> str:
+    """A policy's name and account: short enough for a marker, which an ARN is not."""
+    return f"{key_of(arn.rpartition('/')[2])} {arn.split(':')[4]}"
 
 
 @iam.operation("write", "user", takes="UserName PolicyArn")
@@ -136,16 +143,12 @@ def list_entities_for_policy(call: Call, req: ListEntitiesForPolicyRequestTypeDe
 
 def _entities(call: Call, req: Input) -> Iterator[tuple[str, tuple[Owner, Any]]]:
     """What the policy is used for, with a key to sort by."""
-    arn, usage, wanted = req["PolicyArn"], req.get("PolicyUsageFilter"), req.get("EntityFilter")
+    arn, usage, wanted = req["PolicyArn"], req.get("PolicyUsageFilter", ""), req.get("EntityFilter")
     prefix = req.get("PathPrefix", "/")
-    found: dict[str, tuple[Owner, Any]] = {}
-    for parts, _ in attached_to.scan(call.tx, arn, call.account) if usage != "PermissionsBoundary" else ():
-        owner = next(kind for kind in KINDS.values() if kind == parts[2])
-        found[f"{owner}/{parts[3]!s}"] = (owner, _TABLES[owner].get(call.tx, call.account, parts[3]))
-    for owner in ("user", "role") if usage != "PermissionsPolicy" else ():
-        for parts, record in _TABLES[owner].scan(call.tx, call.account):
-            if getattr(record, "boundary", "") == arn:
-                found[f"{owner}/{parts[1]!s}"] = (KINDS[owner.capitalize()], record)
-    for key, (kind, record) in found.items():
-        if record is not None and record.path.startswith(prefix) and (wanted is None or KINDS.get(wanted) == kind):
-            yield key, (kind, record)
+    uses = {"PermissionsPolicy": (attached_to,), "PermissionsBoundary": (bounded,)}.get(usage, (attached_to, bounded))
+    found = {(str(parts[2]), str(parts[3])) for table in uses for parts, _ in table.scan(call.tx, arn, call.account)}
+    for kind, owner in KINDS.items():
+        for name in (name for of, name in found if of == owner and wanted in (None, kind)):
+            record = _TABLES[owner].get(call.tx, call.account, name)
+            if record is not None and record.path.startswith(prefix):
+                yield f"{owner}/{name}", (owner, record)

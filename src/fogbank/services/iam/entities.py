@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from fogbank.auth.policy import PolicyError, parse_policy
 from fogbank.core.errors import AwsError
-from fogbank.core.identity.permissions import document_of
 from fogbank.core.identity.records import attached, groups, inlines, key_of, roles, users
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def check_new(call: Call, table: Table[Any], kind: str, name: str) -> None:
     if table.get(call.tx, call.account, key_of(name)) is not None:
         raise AwsError("EntityAlreadyExists", f"{kind.replace('-', ' ').capitalize()} with name {name} already exists.")
     most = QUOTAS[kind]
-    if sum(1 for _ in table.scan(call.tx, call.account, limit=most)) >= most:
+    if sum(1 for _ in call.tx.scan(*table.span(call.account), limit=most)) >= most:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for {_QUOTA_NAMES[kind]}: {most}")
 
 
@@ -94,13 +93,6 @@ def check_bare(call: Call, owner: Owner, name: str) -> None:
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
     for _ in inlines.scan(call.tx, call.account, owner, key_of(name), limit=1):
         raise AwsError("DeleteConflict", "Cannot delete entity, must delete policies first.")
-
-
-def check_boundary(call: Call, arn: str) -> str:
-    """A boundary, which has to be a managed policy that there is."""
-    if ":policy/" not in arn or document_of(call.tx, arn) is None:
-        raise AwsError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.")
-    return arn
 
 
 def parse(document: str, kind: Kind) -> Policy:
@@ -114,12 +106,6 @@ def parse(document: str, kind: Kind) -> Policy:
 def size(document: str) -> int:
     """A document's size as quotas count it: white space is free."""
     return len("".join(document.split()))
-
-
-def check_size(document: str, what: str, name: str, already: int = 0) -> None:
-    """Refuse documents that are too long together."""
-    if already + size(document) > SIZES[what]:
-        raise AwsError("LimitExceeded", f"Maximum policy size of {SIZES[what]} bytes exceeded for {what} {name}")
 
 
 def encoded(document: str) -> str:

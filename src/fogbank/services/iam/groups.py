@@ -9,6 +9,7 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import Group, arn_of, groups, groups_of, join, key_of, leave, members, users, when
 from fogbank.services.iam import users as user_operations
+from fogbank.services.iam.arns import renaming
 from fogbank.services.iam.entities import check_bare, check_new, open_group, open_user
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.rename import rename_group
@@ -56,7 +57,7 @@ def get_group(call: Call, req: GetGroupRequestTypeDef) -> dict[str, Any]:
     }
 
 
-@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "groups", takes="PathPrefix Marker MaxItems")
 def list_groups(call: Call, req: ListGroupsRequestTypeDef) -> dict[str, Any]:
     """The account's groups, by name."""
     prefix = req.get("PathPrefix", "/")
@@ -65,7 +66,7 @@ def list_groups(call: Call, req: ListGroupsRequestTypeDef) -> dict[str, Any]:
     return {"Groups": [told(call, group) for group in page], **more}
 
 
-@iam.operation("write", "group", takes="GroupName NewPath NewGroupName")
+@iam.operation("write", "group", takes="GroupName NewPath NewGroupName", also=renaming("group"))
 def update_group(call: Call, req: UpdateGroupRequestTypeDef) -> dict[str, Any]:
     """Rename a group, or give it another path."""
     group = open_group(call, req["GroupName"])

@@ -11,7 +11,7 @@ from fogbank.core.identity.records import InstanceProfile, arn_of, key_of, profi
 from fogbank.core.service import Permission
 from fogbank.services.iam import roles as role_operations
 from fogbank.services.iam.arns import arn, tagging
-from fogbank.services.iam.entities import check_new, open_role
+from fogbank.services.iam.entities import check_new, open_changeable_role, open_role
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import told_tags, with_tags
@@ -58,7 +58,7 @@ def get_instance_profile(call: Call, req: GetInstanceProfileRequestTypeDef) -> d
     return {"InstanceProfile": told(call, open_profile(call, req["InstanceProfileName"]))}
 
 
-@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "profiles", takes="PathPrefix Marker MaxItems")
 def list_instance_profiles(call: Call, req: ListInstanceProfilesRequestTypeDef) -> dict[str, Any]:
     """The account's instance profiles, by name."""
     prefix = req.get("PathPrefix", "/")
@@ -82,7 +82,7 @@ def pass_role(call: Call, req: Input) -> list[Permission]:
 @iam.operation("write", "profile", takes="InstanceProfileName RoleName", also=pass_role)
 def add_role_to_instance_profile(call: Call, req: AddRoleToInstanceProfileRequestTypeDef) -> dict[str, Any]:
     """Give an instance profile its role; it has at most one."""
-    profile, role = open_profile(call, req["InstanceProfileName"]), open_role(call, req["RoleName"])
+    profile, role = open_profile(call, req["InstanceProfileName"]), open_changeable_role(call, req["RoleName"])
     if profile.role:
         raise AwsError("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
     keep(call, msgspec.structs.replace(profile, role=role.name))

@@ -17,13 +17,12 @@ from fogbank.core.identity.records import (
     attached_to,
     key_of,
     policies,
-    roles,
-    users,
     versions,
     when,
 )
 from fogbank.services.iam.arns import tagging
-from fogbank.services.iam.entities import check_new, check_size, parse
+from fogbank.services.iam.entities import SIZES, check_new, parse, size
+from fogbank.services.iam.identifiers import bounded
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import told_tags, with_tags
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.managed import AwsPolicy
 
-_ARN: Final = re.compile(r"arn:aws:iam::(aws|\d{12}):policy(/(?:[!-~]*/)?)([\w+=,.@-]{1,128})", re.ASCII)
+_ARN: Final = re.compile(r"arn:aws:iam::(aws|\d{12}):policy/(?:[!-~]*/)?([\w+=,.@-]{1,128})", re.ASCII)
 CREATED_WITH = "PolicyName Path PolicyDocument Description Tags"
 
 
@@ -49,8 +48,7 @@ CREATED_WITH = "PolicyName Path PolicyDocument Description Tags"
 def create_policy(call: Call, req: CreatePolicyRequestTypeDef) -> dict[str, Any]:
     """Make a managed policy, in its first version."""
     name, document, now = req["PolicyName"], req["PolicyDocument"], int(call.now.timestamp())
-    parse(document, "identity")
-    check_size(document, "managed", name)
+    check_document(document)
     if policies.get(call.tx, call.account, key_of(name)) is not None:
         raise AwsError(
             "EntityAlreadyExists", f"A policy called {name} already exists. Duplicate names are not allowed."
@@ -79,7 +77,7 @@ def get_policy(call: Call, req: GetPolicyRequestTypeDef) -> dict[str, Any]:
     return {"Policy": told(call, found) if isinstance(found, ManagedPolicy) else told_aws(call, found)}
 
 
-@iam.operation("scan", "*", takes="Scope OnlyAttached PathPrefix PolicyUsageFilter Marker MaxItems")
+@iam.operation("scan", "policies", takes="Scope OnlyAttached PathPrefix PolicyUsageFilter Marker MaxItems")
 def list_policies(call: Call, req: ListPoliciesRequestTypeDef) -> dict[str, Any]:
     """Managed policies: the account's, AWS's or both."""
     prefix, usage = req.get("PathPrefix", "/"), req.get("PolicyUsageFilter")
@@ -89,7 +87,7 @@ def list_policies(call: Call, req: ListPoliciesRequestTypeDef) -> dict[str, Any]
     page, more = paged(
         req,
         (
-            (told_one["Arn"], told_one)
+            (f"{'aws' in told_one['Arn'].split(':')[4]:d}{key_of(told_one['PolicyName'])}", told_one)
             for told_one in _all(call, req.get("Scope", "All"))
             if told_one["Path"].startswith(prefix) and (not needs_use or any(told_one[count] for count in wanted))
         ),
@@ -122,18 +120,43 @@ def keep(call: Call, policy: ManagedPolicy) -> None:
     policies.put(call.tx, policy, call.account, key_of(policy.name))
 
 
-def open_policy(call: Call, arn: str) -> ManagedPolicy | AwsPolicy:
-    """The policy of an ARN: the account's own, or AWS's."""
+def check_document(document: str) -> None:
+    """Refuse what is no policy, and one that is too long."""
+    parse(document, "identity")
+    if size(document) > SIZES["managed"]:
+        raise AwsError("LimitExceeded", f"Cannot exceed quota for PolicySize: {SIZES['managed']}")
+
+
+def find_policy(call: Call, arn: str) -> ManagedPolicy | AwsPolicy | None:
+    """The policy of an ARN: the account's own, or AWS's; None if there is none."""
     match = _ARN.fullmatch(arn)
     if match is None:
         raise AwsError("InvalidInput", f"ARN {arn[:256]} is not valid.")
-    account, path, name = match.groups()
-    found: ManagedPolicy | AwsPolicy | None = None
+    account, name = match.groups()
     if account == "aws":
-        found = managed.find(arn)
-    elif account == call.account:
-        own = policies.get(call.tx, account, key_of(name))
-        found = own if own and own.path == path else None
+        return managed.find(arn)
+    own = policies.get(call.tx, account, key_of(name)) if account == call.account else None
+    return own if own and arn_of(account, own) == arn else None
+
+
+def check_attachable(call: Call, arn: str, what: str, unit: str) -> str:
+    """A policy's ARN, if it may be attached to customers' identities. `what` and `unit` are words of the errors."""
+    found = find_policy(call, arn)
+    if found is None:
+        raise AwsError("NoSuchEntity", f"{what} {arn} does not exist or is not attachable.")
+    if not isinstance(found, ManagedPolicy) and found.path.startswith("/aws-service-role/"):
+        raise AwsError("PolicyNotAttachable", f"Cannot attach a Service Role Policy to a Customer {unit}.")
+    return arn
+
+
+def check_boundary(call: Call, arn: str, unit: str) -> str:
+    """A boundary, which has to be a managed policy that there is."""
+    return check_attachable(call, arn, "Scope ARN:", unit)
+
+
+def open_policy(call: Call, arn: str) -> ManagedPolicy | AwsPolicy:
+    """The policy of an ARN: the account's own, or AWS's."""
+    found = find_policy(call, arn)
     if found is None:
         raise AwsError("NoSuchEntity", f"Policy {arn} was not found.")
     return found
@@ -143,18 +166,18 @@ def open_own(call: Call, arn: str) -> ManagedPolicy:
     """The account's own policy of an ARN; AWS's are nobody's to change."""
     found = open_policy(call, arn)
     if not isinstance(found, ManagedPolicy):
-        raise AwsError("AccessDenied", f"{arn} is an AWS managed policy and cannot be changed.", status=403)
+        raise AwsError("AccessDenied", f"Policy {arn} is an AWS managed policy and cannot be changed.", status=403)
     return found
 
 
 def attachments(call: Call, arn: str) -> int:
     """How many users, groups and roles of the account a policy is attached to."""
-    return sum(1 for _ in attached_to.scan(call.tx, arn, call.account))
+    return sum(1 for _ in call.tx.scan(*attached_to.span(arn, call.account)))
 
 
 def boundaries(call: Call, arn: str) -> int:
     """How many users and roles of the account have a policy as their boundary."""
-    return sum(one.boundary == arn for table in (users, roles) for _, one in table.scan(call.tx, call.account))
+    return sum(1 for _ in call.tx.scan(*bounded.span(arn, call.account)))
 
 
 def told(call: Call, policy: ManagedPolicy) -> dict[str, Any]:
@@ -195,12 +218,12 @@ def told_aws(call: Call, policy: AwsPolicy) -> dict[str, Any]:
 
 
 def _all(call: Call, scope: str) -> Iterator[dict[str, Any]]:
-    """The policies of a scope, by ARN: numbers sort before `aws`."""
+    """The policies of a scope, by name; the account's own first."""
     if scope in ("All", "Local"):
-        own = sorted(policies.scan(call.tx, call.account), key=lambda pair: arn_of(call.account, pair[1]))
-        yield from (told(call, policy) for _, policy in own)
+        yield from (told(call, policy) for _, policy in policies.scan(call.tx, call.account))
     if scope in ("All", "AWS"):
-        yield from (told_aws(call, policy) for policy in sorted(managed.all_policies(), key=lambda each: each.arn))
+        every = sorted(managed.all_policies(), key=lambda each: key_of(each.name))
+        yield from (told_aws(call, policy) for policy in every)
 
 
 def touched(call: Call, policy: ManagedPolicy, **changes: Any) -> ManagedPolicy:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import ManagedPolicy, PolicyVersion, key_of, versions, when
-from fogbank.services.iam.entities import check_size, encoded, parse
+from fogbank.services.iam.entities import encoded
 from fogbank.services.iam.listing import paged
-from fogbank.services.iam.policies import keep, open_own, open_policy, touched
+from fogbank.services.iam.policies import check_document, keep, open_own, open_policy, touched
 from fogbank.services.iam.service import iam
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ MOST = 5
 def create_policy_version(call: Call, req: CreatePolicyVersionRequestTypeDef) -> dict[str, Any]:
     """Add a version; it is in force if it is to be the default."""
     policy, document = open_own(call, req["PolicyArn"]), req["PolicyDocument"]
-    parse(document, "identity")
-    check_size(document, "managed", policy.name)
+    check_document(document)
     if sum(1 for _ in versions.scan(call.tx, call.account, key_of(policy.name))) >= MOST:
         raise AwsError(
             "LimitExceeded",

@@ -13,14 +13,15 @@ from fogbank.services.iam import trust
 from fogbank.services.iam.arns import tagging
 from fogbank.services.iam.entities import (
     check_bare,
-    check_boundary,
     check_new,
     encoded,
     open_changeable_role,
     open_role,
     told_boundary,
 )
+from fogbank.services.iam.identifiers import index
 from fogbank.services.iam.listing import paged
+from fogbank.services.iam.policies import check_boundary
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import told_tags, with_tags
 
@@ -56,11 +57,11 @@ def create_role(call: Call, req: CreateRoleRequestTypeDef) -> dict[str, Any]:
         path=path,
         created=int(call.now.timestamp()),
         tags=with_tags({}, req.get("Tags", [])),
-        trust=trust.checked(call, req["AssumeRolePolicyDocument"], name),
+        trust=trust.checked(call, req["AssumeRolePolicyDocument"]),
         trust_given=req["AssumeRolePolicyDocument"],
         description=req.get("Description", ""),
         session=req.get("MaxSessionDuration", DEFAULT_SESSION),
-        boundary=check_boundary(call, boundary) if boundary else "",
+        boundary=check_boundary(call, boundary, "Role") if boundary else "",
     )
     keep(call, role)
     return {"Role": told(call, role)}
@@ -75,7 +76,7 @@ def get_role(call: Call, req: GetRoleRequestTypeDef) -> dict[str, Any]:
     return {"Role": told(call, role) | {"RoleLastUsed": last}}
 
 
-@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "roles", takes="PathPrefix Marker MaxItems")
 def list_roles(call: Call, req: ListRolesRequestTypeDef) -> dict[str, Any]:
     """The account's roles, by name."""
     prefix = req.get("PathPrefix", "/")
@@ -86,10 +87,13 @@ def list_roles(call: Call, req: ListRolesRequestTypeDef) -> dict[str, Any]:
 
 @iam.operation("write", "role", takes="RoleName Description MaxSessionDuration")
 def update_role(call: Call, req: UpdateRoleRequestTypeDef) -> dict[str, Any]:
-    """Change a role's description or its longest session; what is left out is reset."""
-    role = open_changeable_role(call, req["RoleName"])
+    """Change a role's description or its longest session, which is an hour if it is left out. Of a service-linked role only the
+    description may be changed."""
+    if "MaxSessionDuration" in req:
+        open_changeable_role(call, req["RoleName"])
+    role = open_role(call, req["RoleName"])
     session = req.get("MaxSessionDuration", DEFAULT_SESSION)
-    keep(call, msgspec.structs.replace(role, description=req.get("Description", ""), session=session))
+    keep(call, msgspec.structs.replace(role, description=req.get("Description", role.description), session=session))
     return {}
 
 
@@ -105,7 +109,7 @@ def update_role_description(call: Call, req: UpdateRoleDescriptionRequestTypeDef
 def update_assume_role_policy(call: Call, req: UpdateAssumeRolePolicyRequestTypeDef) -> dict[str, Any]:
     """Replace a role's trust policy."""
     role = open_changeable_role(call, req["RoleName"])
-    trusted = trust.checked(call, req["PolicyDocument"], role.name)
+    trusted = trust.checked(call, req["PolicyDocument"])
     keep(call, msgspec.structs.replace(role, trust=trusted, trust_given=req["PolicyDocument"]))
     return {}
 
@@ -125,7 +129,7 @@ def delete_role(call: Call, req: DeleteRoleRequestTypeDef) -> dict[str, Any]:
 def put_role_permissions_boundary(call: Call, req: PutRolePermissionsBoundaryRequestTypeDef) -> dict[str, Any]:
     """Set the most that a role may do."""
     role = open_changeable_role(call, req["RoleName"])
-    keep(call, msgspec.structs.replace(role, boundary=check_boundary(call, req["PermissionsBoundary"])))
+    keep(call, msgspec.structs.replace(role, boundary=check_boundary(call, req["PermissionsBoundary"], "Role")))
     return {}
 
 
@@ -141,11 +145,13 @@ def delete_role_permissions_boundary(call: Call, req: DeleteRolePermissionsBound
 
 def keep(call: Call, role: Role) -> None:
     """Store a role."""
+    index(call.tx, call.account, "role", roles.get(call.tx, call.account, key_of(role.name)), role)
     roles.put(call.tx, role, call.account, key_of(role.name))
 
 
 def remove(call: Call, role: Role) -> None:
     """Forget a role, and what it used."""
+    index(call.tx, call.account, "role", role, None)
     roles.delete(call.tx, call.account, key_of(role.name))
     forget(call.tx, call.account, arn_of(call.account, role))
 

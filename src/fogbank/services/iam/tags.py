@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.services.iam import instance_profiles, policies, roles, users
-from fogbank.services.iam.entities import open_changeable_role, open_role, open_user
+from fogbank.services.iam.entities import open_role, open_user
 from fogbank.services.iam.instance_profiles import open_profile
 from fogbank.services.iam.policies import open_own
 from fogbank.services.iam.service import iam
@@ -43,7 +43,7 @@ def list_user_tags(call: Call, req: Input) -> dict[str, Any]:
 @iam.operation("write", "role", takes="RoleName Tags")
 def tag_role(call: Call, req: Input) -> dict[str, Any]:
     """Set tags of a role."""
-    found = open_changeable_role(call, req["RoleName"])
+    found = open_role(call, req["RoleName"])
     roles.keep(call, msgspec.structs.replace(found, tags=with_tags(found.tags, req["Tags"])))
     return {}
 
@@ -51,7 +51,7 @@ def tag_role(call: Call, req: Input) -> dict[str, Any]:
 @iam.operation("write", "role", takes="RoleName TagKeys")
 def untag_role(call: Call, req: Input) -> dict[str, Any]:
     """Remove tags of a role."""
-    found = open_changeable_role(call, req["RoleName"])
+    found = open_role(call, req["RoleName"])
     roles.keep(call, msgspec.structs.replace(found, tags=without_tags(found.tags, req["TagKeys"])))
     return {}
 

@@ -10,9 +10,11 @@ from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import User, arn_of, groups_of, key_of, keys_of, users, when
 from fogbank.core.identity.used import forget
 from fogbank.services.iam.account_records import held
-from fogbank.services.iam.arns import tagging
-from fogbank.services.iam.entities import check_bare, check_boundary, check_new, open_user, told_boundary
+from fogbank.services.iam.arns import renaming, tagging
+from fogbank.services.iam.entities import check_bare, check_new, open_user, told_boundary
+from fogbank.services.iam.identifiers import index
 from fogbank.services.iam.listing import paged
+from fogbank.services.iam.policies import check_boundary
 from fogbank.services.iam.rename import rename_user
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import told_tags, with_tags
@@ -49,7 +51,7 @@ def create_user(call: Call, req: CreateUserRequestTypeDef) -> dict[str, Any]:
         path=req.get("Path", "/"),
         created=int(call.now.timestamp()),
         tags=with_tags({}, req.get("Tags", [])),
-        boundary=check_boundary(call, boundary) if boundary else "",
+        boundary=check_boundary(call, boundary, "User") if boundary else "",
     )
     keep(call, user)
     return {"User": told(call, user)}
@@ -67,7 +69,7 @@ def get_user(call: Call, req: GetUserRequestTypeDef) -> dict[str, Any]:
     return {"User": {"Path": "/", "UserName": "root", "UserId": call.account, "Arn": arn, "CreateDate": when(0)}}
 
 
-@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "users", takes="PathPrefix Marker MaxItems")
 def list_users(call: Call, req: ListUsersRequestTypeDef) -> dict[str, Any]:
     """The account's users, by name."""
     prefix = req.get("PathPrefix", "/")
@@ -76,7 +78,7 @@ def list_users(call: Call, req: ListUsersRequestTypeDef) -> dict[str, Any]:
     return {"Users": [told(call, user, brief=True) for user in page], **more}
 
 
-@iam.operation("write", "user", takes="UserName NewPath NewUserName")
+@iam.operation("write", "user", takes="UserName NewPath NewUserName", also=renaming("user"))
 def update_user(call: Call, req: UpdateUserRequestTypeDef) -> dict[str, Any]:
     """Rename a user, or give it another path; it keeps its id, and all that it has."""
     user = open_user(call, req["UserName"])
@@ -86,7 +88,10 @@ def update_user(call: Call, req: UpdateUserRequestTypeDef) -> dict[str, Any]:
     changed = msgspec.structs.replace(user, name=name, path=req.get("NewPath", user.path))
     if name != user.name:
         rename_user(call, user.name, name)
+        index(call.tx, call.account, "user", user, None)
         users.delete(call.tx, call.account, key_of(user.name))
+    if arn_of(call.account, changed) != arn_of(call.account, user):
+        forget(call.tx, call.account, arn_of(call.account, user))
     keep(call, changed)
     return {}
 
@@ -99,9 +104,10 @@ def delete_user(call: Call, req: DeleteUserRequestTypeDef) -> dict[str, Any]:
         raise AwsError("DeleteConflict", "Cannot delete entity, must delete access keys first.")
     check_bare(call, "user", user.name)
     for _ in groups_of.scan(call.tx, call.account, key_of(user.name), limit=1):
-        raise AwsError("DeleteConflict", "Cannot delete entity, must remove user from group first.")
+        raise AwsError("DeleteConflict", "Cannot delete entity, must remove users from group first.")
     if what := held(call.tx, call.account, user.name):
         raise AwsError("DeleteConflict", f"Cannot delete entity, must delete {what} first.")
+    index(call.tx, call.account, "user", user, None)
     users.delete(call.tx, call.account, key_of(user.name))
     forget(call.tx, call.account, arn_of(call.account, user))
     return {}
@@ -111,7 +117,7 @@ def delete_user(call: Call, req: DeleteUserRequestTypeDef) -> dict[str, Any]:
 def put_user_permissions_boundary(call: Call, req: PutUserPermissionsBoundaryRequestTypeDef) -> dict[str, Any]:
     """Set the most that a user may do."""
     user = open_user(call, req["UserName"])
-    keep(call, msgspec.structs.replace(user, boundary=check_boundary(call, req["PermissionsBoundary"])))
+    keep(call, msgspec.structs.replace(user, boundary=check_boundary(call, req["PermissionsBoundary"], "User")))
     return {}
 
 
@@ -127,6 +133,7 @@ def delete_user_permissions_boundary(call: Call, req: DeleteUserPermissionsBound
 
 def keep(call: Call, user: User) -> None:
     """Store a user."""
+    index(call.tx, call.account, "user", users.get(call.tx, call.account, key_of(user.name)), user)
     users.put(call.tx, user, call.account, key_of(user.name))
 
 
