@@ -117,7 +117,7 @@ class Meaning(msgspec.Struct, frozen=True):
             bound, name = identified.bound, operation.name
             reads = bound.access in ("read", "scan") if bound else name.startswith(_READS)
             found = _meanings[service, name] = Meaning(
-                source=f"{operation.model.raw['metadata']['endpointPrefix'].rpartition('.')[2]}.amazonaws.com",
+                source=f"{operation.model.signing_name}.amazonaws.com",
                 name=name,
                 read_only=reads or service == "sts",
                 data=service == "s3"
