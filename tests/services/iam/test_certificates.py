@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from fogbank.core.errors import AwsError
 from fogbank.services.iam.account_records import server_certificates
+from fogbank.services.iam.pem import certificates, check_key
 from services.helpers import code, refusal
 from services.iam.made import certificate, key_pem, new_key, pem
 from support.region import ACCOUNT
@@ -16,7 +20,8 @@ if TYPE_CHECKING:
 
 KEY, OTHER, CA, ROOT = new_key(), new_key(), new_key(), new_key()
 SELF = pem(certificate(KEY))
-LEAF = pem(certificate(KEY, "leaf", (CA, "ca")))
+LEAF_CERTIFICATE = certificate(KEY, "leaf", (CA, "ca"))
+LEAF = pem(LEAF_CERTIFICATE)
 MIDDLE = pem(certificate(CA, "ca", (ROOT, "root")))
 TOP = pem(certificate(ROOT, "root"))
 UPLOAD = {"ServerCertificateName": "www", "CertificateBody": SELF, "PrivateKey": key_pem(KEY)}
@@ -136,6 +141,25 @@ def test_delete_server_certificate_and_tags(iam: Any) -> None:
     assert iam.list_server_certificate_tags(**name)["Tags"] == [{"Key": "b", "Value": "2"}]
     iam.delete_server_certificate(**name)
     assert code(iam.delete_server_certificate, **name) == "NoSuchEntity"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 500), st.integers(0, 40), st.text(max_size=20))
+def test_damaged_certificates_are_refused_or_read(at: int, cut: int, more: str) -> None:
+    for check in (certificates, lambda text: check_key(text, LEAF_CERTIFICATE)):
+        whole = LEAF if check is certificates else key_pem(KEY)
+        try:
+            check(whole[:at] + more + whole[at + cut :])
+        except AwsError as error:
+            if error.code not in ("MalformedCertificate", "KeyPairMismatch"):
+                raise
+
+
+def test_a_damaged_certificate_is_malformed() -> None:
+    for text in (LEAF[:-40] + LEAF, "\ud800", LEAF.replace("\n", "")[:200], LEAF * 21):
+        with pytest.raises(AwsError) as caught:
+            certificates(text)
+        assert caught.value.code == "MalformedCertificate"
 
 
 def test_signing_certificates(iam: Any) -> None:

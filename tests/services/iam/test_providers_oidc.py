@@ -83,6 +83,14 @@ def test_urls_that_cannot_be(iam: Any, url: str) -> None:
     assert code(iam.create_open_id_connect_provider, Url=url) == "ValidationError"
 
 
+def test_a_slash_at_the_end_is_kept(iam: Any) -> None:
+    made = iam.create_open_id_connect_provider(Url="https://corp.auth.example/")
+    assert made["OpenIDConnectProviderArn"].endswith(":oidc-provider/corp.auth.example/")
+    assert (
+        iam.get_open_id_connect_provider(**{k: v for k, v in made.items() if "Arn" in k})["Url"] == "corp.auth.example/"
+    )
+
+
 def test_limits(iam: Any, provider: dict[str, str]) -> None:
     clients = [f"c{number}" for number in range(101)]
     assert code(iam.create_open_id_connect_provider, Url="https://b.example", ClientIDList=clients) == "LimitExceeded"

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fogbank.core.errors import AwsError
 from fogbank.services.iam.policy_sources import context_keys, grants, positions
+from fogbank.services.iam.simulation import context_of
 from services.helpers import allow, code
 from services.iam.made import document, put_group, put_inline, put_policy, put_role
 from support.region import ACCOUNT
@@ -234,6 +236,33 @@ def test_positions_in_lists_and_lines() -> None:
 )
 def test_which_services_a_policy_grants(statement: dict[str, Any], granted: bool) -> None:
     assert grants(document({"Effect": "Allow", "Resource": "*", **statement}), "s3") is granted
+
+
+def test_many_results_of_a_long_policy(iam: Any) -> None:
+    policy = document(*[allow("s3:*", f"arn:aws:s3:::b{number}/*") for number in range(500)])
+    given: dict[str, Any] = {"ActionNames": [f"s3:Get{number}" for number in range(40)], "MaxItems": 1000}
+    found = custom(iam, policy, **given, ResourceArns=[f"arn:aws:s3:::b{number}/k" for number in range(20)])
+    assert (len(found), {each["EvalDecision"] for each in found}) == (800, {"allowed"})
+    assert len({each["MatchedStatements"][0]["StartPosition"]["Column"] for each in found}) == 20
+    many = {"ActionNames": ["s3:GetObject"] * 400, "ResourceArns": [OBJECT] * 300}
+    assert code(iam.simulate_custom_policy, PolicyInputList=[policy], **many) == "InvalidInput"
+
+
+context_types = st.sampled_from(["string", "numeric", "boolean", "ip", "date", "binary"]).flatmap(
+    lambda kind: st.sampled_from([kind, f"{kind}List"])
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(max_size=12), max_size=3), context_types)
+def test_any_context_entry_is_taken_or_refused(values: list[str], kind: str) -> None:
+    try:
+        found = context_of([entry("aws:Key", *values, kind=kind)])
+    except AwsError as error:
+        if error.code != "InvalidInput":
+            raise
+    else:
+        assert found["aws:key"] == (tuple(values) if kind.endswith("List") else values[0])
 
 
 @settings(max_examples=200, deadline=None)

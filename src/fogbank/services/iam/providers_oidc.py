@@ -144,7 +144,7 @@ def keep(call: Call, provider: OidcProvider, **changes: Any) -> dict[str, Any]:
 
 
 def checked_url(url: str) -> str:
-    """A provider's URL without https://."""
+    """A provider's URL without https://; a slash at its end belongs to it, as it does to the issuer in tokens."""
     try:
         parts = urlsplit(url)
         good = bool(_URL.fullmatch(url) and parts.hostname) and not (parts.query or parts.fragment or parts.username)
@@ -152,7 +152,7 @@ def checked_url(url: str) -> str:
         good = False
     if not good:
         raise AwsError("ValidationError", "Invalid Open ID Connect Provider URL")
-    return url.removeprefix("https://").removesuffix("/")
+    return url.removeprefix("https://")
 
 
 def checked_clients(clients: Sequence[str]) -> tuple[str, ...]:

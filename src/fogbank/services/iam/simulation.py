@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from fogbank.auth.policy import Policies, PolicySet, decide
 from fogbank.core.errors import AwsError
@@ -23,15 +23,22 @@ if TYPE_CHECKING:
 ENTRIES = 256
 
 
-class Origin(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Origin:
     """Where a policy comes from: SourcePolicyId, SourcePolicyType, and its document."""
 
     id: str
     type: str
     document: str
 
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        """Where its statements are."""
+        return positions(self.document)
 
-class Simulation(msgspec.Struct, frozen=True):
+
+@dataclass(frozen=True)
+class Simulation:
     """`owner` is the account of resources whose ARN names none; `origins` are by the policies' names in decisions."""
 
     who: Principal
@@ -91,28 +98,29 @@ class Simulation(msgspec.Struct, frozen=True):
         if origin is None:
             return None
         told: dict[str, Any] = {"SourcePolicyId": origin.id, "SourcePolicyType": origin.type}
-        index = self.index_of(match)
-        places = positions(origin.document)
+        index, places = self.indices.get(match), origin.places
         if index is not None and index < len(places):
             told["StartPosition"], told["EndPosition"] = (
                 line_and_column(origin.document, each) for each in places[index]
             )
         return told
 
-    def index_of(self, match: Match) -> int | None:
-        """The position of a statement in its policy."""
+    @cached_property
+    def indices(self) -> Mapping[Match, int]:
+        """The positions of statements in their policies."""
         sets = [self.policies.identity, self.policies.boundary or PolicySet.EMPTY]
         policies = [policy for each in sets for policy in each.policies]
         policies += [self.resource_policy] if self.resource_policy else []
-        found = (each.index for policy in policies for each in policy.statements if each.match == match)
-        return next(found, None)
+        return {each.match: each.index for policy in reversed(policies) for each in reversed(policy.statements)}
 
     def as_written(self, keys: Sequence[str]) -> list[str]:
         """Condition keys as the policies write them."""
-        if not keys:
-            return []
-        names = {key.lower(): key for origin in self.origins.values() for key in context_keys(origin.document)}
-        return [names.get(key, key) for key in keys]
+        return [self.written.get(key, key) for key in keys]
+
+    @cached_property
+    def written(self) -> Mapping[str, str]:
+        """The condition keys of all policies: in lower case, and as they are written."""
+        return {key.lower(): key for origin in self.origins.values() for key in context_keys(origin.document)}
 
 
 def outcome(decision: Decision) -> str:
