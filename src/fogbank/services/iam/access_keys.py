@@ -41,8 +41,10 @@ PAGE = 100
 def user_name(call: Call, req: Input) -> str:
     """The named user, or the caller. The root's own key is the installation's, and not managed here."""
     name = req.get("UserName") or own_name(call)
-    if name is None:
+    if name is None and call.principal.kind == "root":
         raise not_implemented("Managing the root user's access keys")
+    if name is None:
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
     return open_user(call, name).name
 
 
@@ -84,8 +86,8 @@ def list_access_keys(call: Call, req: ListAccessKeysRequestTypeDef) -> dict[str,
 def update_access_key(call: Call, req: UpdateAccessKeyRequestTypeDef) -> dict[str, Any]:
     """Switch an access key off, or on again."""
     key = open_key(call, req)
-    if req["Status"] not in ("Active", "Inactive"):
-        raise not_implemented(f"The access key status {req['Status']}")
+    if req["Status"] == "Expired":
+        raise AwsError("InvalidInput", "The status of an access key is set to Active or Inactive.")
     put_key(call.tx, msgspec.structs.replace(key, active=req["Status"] == "Active"))
     return {}
 

@@ -61,6 +61,13 @@ def _service_linked(call: Call, req: Input) -> str:
     return f"arn:aws:iam::{call.account}:role/aws-service-role/{service}/*"
 
 
+def _deleted(call: Call, req: Input) -> str:
+    """The role that a deletion task is about: task/aws-service-role/SERVICE/ROLE/ID."""
+    parts = req["DeletionTaskId"].split("/")
+    path = "/".join(parts[1:-1]) if len(parts) == 5 else "*"
+    return f"arn:aws:iam::{call.account}:role/{path}"
+
+
 def _key_user(call: Call, req: Input) -> str:
     """The user whose an access key is."""
     key = access_keys.get(call.tx, req["AccessKeyId"])
@@ -85,6 +92,7 @@ RESOURCES: Mapping[str, Resource] = {
     "policies": listed("policy"),
     "policy": lambda _call, req: str(req["PolicyArn"]),
     "service_linked_role": _service_linked,
+    "deletion_task": _deleted,
 }
 _RECORDS: Mapping[str, Table[Any]] = {name: table for name, (_, table) in TABLES.items()} | {"policy": policies}
 

@@ -15,6 +15,8 @@ from fogbank.core.identity.records import Role, arn_of, attach, attached, detach
 from fogbank.services.iam import roles as role_operations
 from fogbank.services.iam.entities import check_new, open_role
 from fogbank.services.iam.service import iam
+from fogbank.store.record import Record
+from fogbank.store.table import Table
 
 if TYPE_CHECKING:
     from types_boto3_iam.type_defs import (
@@ -27,21 +29,59 @@ if TYPE_CHECKING:
     from fogbank.core.service import Input
 
 TRUST: dict[str, Any] = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
+LONGEST = 64  # characters of a role's name
+KEPT = 86_400  # seconds that a deletion is remembered
+
+
+class DeletionTask(Record, version=1):
+    """A deletion that was done."""
+
+    created: int
+
+
+deletion_tasks = Table("iam.deletion_task", DeletionTask)  # account, task's id
+
 # Service principal: (role's name, AWS managed policy, whether a suffix may be given).
 SERVICES: dict[str, tuple[str, str, bool]] = {
+    "access-analyzer.amazonaws.com": ("AWSServiceRoleForAccessAnalyzer", "AccessAnalyzerServiceRolePolicy", False),
     "autoscaling.amazonaws.com": ("AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy", True),
+    "batch.amazonaws.com": ("AWSServiceRoleForBatch", "BatchServiceRolePolicy", False),
+    "cloudtrail.amazonaws.com": ("AWSServiceRoleForCloudTrail", "CloudTrailServiceRolePolicy", False),
+    "config.amazonaws.com": ("AWSServiceRoleForConfig", "AWSConfigServiceRolePolicy", False),
+    "dynamodb.application-autoscaling.amazonaws.com": (
+        "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable", "AWSApplicationAutoscalingDynamoDBTablePolicy", False,
+    ),
     "ecs.amazonaws.com": ("AWSServiceRoleForECS", "AmazonECSServiceRolePolicy", False),
+    "ecs.application-autoscaling.amazonaws.com": (
+        "AWSServiceRoleForApplicationAutoScaling_ECSService", "AWSApplicationAutoscalingECSServicePolicy", False,
+    ),
+    "eks.amazonaws.com": ("AWSServiceRoleForAmazonEKS", "AmazonEKSServiceRolePolicy", False),
+    "eks-nodegroup.amazonaws.com": ("AWSServiceRoleForAmazonEKSNodegroup", "AWSServiceRoleForAmazonEKSNodegroup", False),
+    "elasticache.amazonaws.com": ("AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy", False),
+    "elasticbeanstalk.amazonaws.com": (
+        "AWSServiceRoleForElasticBeanstalk", "AWSElasticBeanstalkServiceRolePolicy", False,
+    ),
+    "elasticfilesystem.amazonaws.com": (
+        "AWSServiceRoleForAmazonElasticFileSystem", "AmazonElasticFileSystemServiceRolePolicy", False,
+    ),
     "elasticloadbalancing.amazonaws.com": (
         "AWSServiceRoleForElasticLoadBalancing", "AWSElasticLoadBalancingServiceRolePolicy", False,
     ),
-    "rds.amazonaws.com": ("AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy", False),
-    "organizations.amazonaws.com": ("AWSServiceRoleForOrganizations", "AWSOrganizationsServiceTrustPolicy", False),
-    "spot.amazonaws.com": ("AWSServiceRoleForEC2Spot", "AWSEC2SpotServiceRolePolicy", False),
-    "ssm.amazonaws.com": ("AWSServiceRoleForAmazonSSM", "AmazonSSMServiceRolePolicy", False),
-    "lambda.amazonaws.com": ("AWSServiceRoleForLambda", "AWSLambdaServiceRolePolicy", False),
-    "cloudtrail.amazonaws.com": ("AWSServiceRoleForCloudTrail", "CloudTrailServiceRolePolicy", False),
+    "es.amazonaws.com": (
+        "AWSServiceRoleForAmazonElasticsearchService", "AmazonElasticsearchServiceRolePolicy", False,
+    ),
     "events.amazonaws.com": ("AWSServiceRoleForCloudWatchEvents", "CloudWatchEventsServiceRolePolicy", False),
-    "elasticache.amazonaws.com": ("AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy", False),
+    "guardduty.amazonaws.com": ("AWSServiceRoleForAmazonGuardDuty", "AmazonGuardDutyServiceRolePolicy", False),
+    "lambda.amazonaws.com": ("AWSServiceRoleForLambda", "AWSLambdaServiceRolePolicy", False),
+    "opensearchservice.amazonaws.com": (
+        "AWSServiceRoleForAmazonOpenSearchService", "AmazonOpenSearchServiceRolePolicy", False,
+    ),
+    "ops.apigateway.amazonaws.com": ("AWSServiceRoleForAPIGateway", "APIGatewayServiceRolePolicy", False),
+    "organizations.amazonaws.com": ("AWSServiceRoleForOrganizations", "AWSOrganizationsServiceTrustPolicy", False),
+    "rds.amazonaws.com": ("AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy", False),
+    "spot.amazonaws.com": ("AWSServiceRoleForEC2Spot", "AWSEC2SpotServiceRolePolicy", False),
+    "spotfleet.amazonaws.com": ("AWSServiceRoleForEC2SpotFleet", "AWSEC2SpotFleetServiceRolePolicy", False),
+    "ssm.amazonaws.com": ("AWSServiceRoleForAmazonSSM", "AmazonSSMServiceRolePolicy", False),
 }  # fmt: skip
 
 
@@ -49,6 +89,8 @@ SERVICES: dict[str, tuple[str, str, bool]] = {
 def create_service_linked_role(call: Call, req: CreateServiceLinkedRoleRequestTypeDef) -> dict[str, Any]:
     """Make a service's own role."""
     service, (name, policy) = req["AWSServiceName"], name_and_policy(req)
+    if len(name) > LONGEST:
+        raise AwsError("InvalidInput", f"The role name {name} is longer than {LONGEST} characters.")
     if roles.get(call.tx, call.account, key_of(name)) is not None:
         raise AwsError(
             "InvalidInput", f"Service role name {name} has been taken in this account, please try a different suffix."
@@ -93,16 +135,25 @@ def delete_service_linked_role(call: Call, req: DeleteServiceLinkedRoleRequestTy
         detach(call.tx, call.account, "role", role.name, one.arn)
     role_operations.remove(call, role)
     path = arn_of(call.account, role).partition(":role/")[2]
-    return {"DeletionTaskId": f"task/{path}/{call.request_id}"}
+    return {"DeletionTaskId": new_task(call, path)}
 
 
-@iam.operation("read", "*", takes="DeletionTaskId")
+@iam.operation("read", "deletion_task", takes="DeletionTaskId")
 def get_service_linked_role_deletion_status(
     call: Call, req: GetServiceLinkedRoleDeletionStatusRequestTypeDef
 ) -> dict[str, Any]:
-    """Whether a deletion is done: it is when the role is gone."""
-    task, _, name = req["DeletionTaskId"].rpartition("/")[0].rpartition("/")
-    if not task.startswith("task/aws-service-role"):
-        raise AwsError("NoSuchEntity", f"Deletion task id {req['DeletionTaskId']} cannot be found.")
-    there = roles.get(call.tx, call.account, key_of(name)) is not None
-    return {"Status": "NOT_STARTED" if there else "SUCCEEDED"}
+    """How far a deletion is: it was done when it was asked for."""
+    if deletion_tasks.get(call.tx, call.account, req["DeletionTaskId"]) is None:
+        raise AwsError("NoSuchEntity", f"The deletion task with id {req['DeletionTaskId']} cannot be found.")
+    return {"Status": "SUCCEEDED"}
+
+
+def new_task(call: Call, path: str) -> str:
+    """The id of a deletion of the role at a path. Those of a day ago and earlier are forgotten."""
+    now = int(call.now.timestamp())
+    for parts, task in list(deletion_tasks.scan(call.tx, call.account)):
+        if task.created < now - KEPT:
+            deletion_tasks.delete(call.tx, *parts)
+    unique = f"task/{path}/{call.ids.token(32)}"
+    deletion_tasks.put(call.tx, DeletionTask(created=now), call.account, unique)
+    return unique
