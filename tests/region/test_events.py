@@ -154,3 +154,24 @@ def test_following(directory: Path, tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(line(START + 6)[20:])
     assert [found.answered - START for found in reader.since("management", offsets)] == [6]
+
+
+def test_behind_a_torn_line_a_new_one_begins(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece that cannot be cut off again is lost; what follows it is not."""
+    log, write_all = EventLog(directory, 1 << 20), os.write
+    assert log.append(line(START + 1), START + 1)
+
+    def no(*_: object) -> None:
+        raise OSError("input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(events.os, "write", lambda descriptor, data: write_all(descriptor, data[:10]))
+        broken.setattr(events.os, "ftruncate", no)
+        assert not log.append(line(START + 2), START + 2)
+        broken.undo()
+        broken.setattr(events.os, "write", lambda descriptor, data: write_all(descriptor, data[:20]))
+        assert not log.append(line(START + 3), START + 3)
+    assert log.append(line(START + 4), START + 4)
+    assert log.append(line(START + 5), START + 5)
+    assert times(EventReader(tmp_path)) == [5, 4, 1]
+    log.close()

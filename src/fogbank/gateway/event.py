@@ -6,6 +6,7 @@ Sources: CloudTrail User Guide, "CloudTrail record contents for management, data
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -96,6 +97,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename=_name):
     management_event: bool
     recipient_account_id: str | msgspec.UnsetType = msgspec.UNSET
     event_category: str
+    tls_details: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     additional_event_data: Additional
 
 
@@ -107,6 +109,11 @@ class Meaning(msgspec.Struct, frozen=True):
     read_only: bool
     data: bool
     session: bool  # it makes a session: its result is shown, though it changes nothing
+
+    @property
+    def lasts(self) -> bool:
+        """Whether its event has to survive what the caller was told: a change, or credentials that were given out."""
+        return self.session or not self.read_only
 
     @staticmethod
     def of(identified: Identified) -> Meaning:
@@ -149,8 +156,8 @@ def told(record: Record, status: int, microseconds: int, answered: int) -> Told:
     known = principal is not None and (principal.kind != "anonymous" or not record.error)
     management = known and identified is not None and not meaning.data
     event = Event(
-        user_identity=who.encoded(principal) if principal else who.unknown(_key(record)),
-        event_time=f"{record.at.isoformat(timespec='seconds')[:19]}Z",
+        user_identity=_identity(record),
+        event_time=f"{datetime.fromtimestamp(answered // 1_000_000, UTC).isoformat()[:19]}Z",
         event_source=meaning.source,
         event_name=meaning.name,
         aws_region=identified.region if identified else (record.claim.region if record.claim else ""),
@@ -166,6 +173,7 @@ def told(record: Record, status: int, microseconds: int, answered: int) -> Told:
         management_event=not meaning.data,
         recipient_account_id=_account(record) or msgspec.UNSET,
         event_category="Data" if meaning.data else "Management",
+        tls_details=_tls(record) if record.request.scheme == "https" else msgspec.UNSET,
         additional_event_data=Additional(
             status, microseconds, record.request.method, cut(record.request.path), decisions(record.asked), answered
         ),
@@ -176,7 +184,7 @@ def told(record: Record, status: int, microseconds: int, answered: int) -> Told:
         line = _encode(_without_halves(event))
     if len(line) >= MOST_LINE:
         line = _shortened(event)
-    return Told(line, "management" if management else "data", management and not meaning.read_only and status < 400)
+    return Told(line, "management" if management else "data", management and meaning.lasts and status < 400)
 
 
 def decisions(asked: list[Asked]) -> list[Decided]:
@@ -205,8 +213,18 @@ def _unknown(record: Record) -> Meaning:
     return Meaning(f"{service}.amazonaws.com", "Unknown", record.request.method in ("GET", "HEAD"), False, False)
 
 
-def _key(record: Record) -> str:
-    return record.claim.access_key_id if record.claim else ""
+def _identity(record: Record) -> msgspec.Raw:
+    principal = record.principal
+    if principal is None:
+        return who.unknown(record.claim.access_key_id if record.claim else "")
+    if principal.kind == "anonymous" and isinstance(record.result, dict):
+        return who.of_token(record.operation, record.result) or who.encoded(principal)
+    return who.encoded(principal)
+
+
+def _tls(record: Record) -> dict[str, str]:
+    """What is known of the connection behind the server that ends it."""
+    return {"clientProvidedHostHeader": cut(record.request.headers.get("host", ""))}
 
 
 def _account(record: Record) -> str:

@@ -13,6 +13,8 @@ import msgspec
 from fogbank.gateway.shown import cut
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fogbank.core.principal import Principal, Session
 
 TYPES: Final = {"root": "Root", "user": "IAMUser", "role": "AssumedRole", "federated": "FederatedUser"}
@@ -37,6 +39,20 @@ def encoded(principal: Principal) -> msgspec.Raw:
 def unknown(access_key_id: str) -> msgspec.Raw:
     """The element of a caller that was not authenticated; the access key is the one that it named."""
     return msgspec.Raw(_encode({"type": "Unknown"} | ({"accessKeyId": access_key_id[:128]} if access_key_id else {})))
+
+
+def of_token(operation: str, result: Mapping[str, Any]) -> msgspec.Raw | None:
+    """The element of a caller whom an identity provider's token named, once it was verified; None if the operation takes none."""
+    if operation == "sts:AssumeRoleWithWebIdentity":
+        provider, subject = str(result.get("Provider", "")), str(result.get("SubjectFromWebIdentityToken", ""))
+        kind, principal = "WebIdentityUser", f"{provider}:{result.get('Audience', '')}:{subject}"
+    elif operation == "sts:AssumeRoleWithSAML":
+        provider, subject = str(result.get("NameQualifier", "")), str(result.get("Subject", ""))
+        kind, principal = "SAMLUser", f"{provider}:{subject}"
+    else:
+        return None
+    made = {"type": kind, "principalId": cut(principal), "userName": cut(subject), "identityProvider": cut(provider)}
+    return msgspec.Raw(_encode(made))
 
 
 def user_identity(principal: Principal) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class EventLog:
         self._segment = segment_size(limit, writers)
         self._descriptor = -1
         self._size = 0
+        self._torn = False
         self._retired: list[int] = []
         self._lock = threading.Lock()
 
@@ -50,13 +51,19 @@ class EventLog:
         try:
             if self._descriptor < 0 or self._size + len(lines) > self._segment:
                 self._begin(at)
-            written = os.write(self._descriptor, lines)
-            if written < len(lines):
-                os.ftruncate(self._descriptor, self._size)
+            # Behind a torn line that could not be cut off, a new one begins.
+            torn = self._torn
+            written = os.write(self._descriptor, b"\n" + lines if torn else lines)
+            self._size += written
+            if written < len(lines) + torn:
+                self._torn = True
+                os.ftruncate(self._descriptor, self._size - written)
+                self._size -= written
+                self._torn = torn
                 return False
         except OSError:
             return False
-        self._size += written
+        self._torn = False
         return True
 
     def _begin(self, at: int) -> None:
@@ -65,7 +72,7 @@ class EventLog:
         with self._lock:
             if self._descriptor >= 0:
                 self._retired.append(self._descriptor)
-            self._descriptor, self._size = new, os.fstat(new).st_size
+            self._descriptor, self._size, self._torn = new, os.fstat(new).st_size, False
 
     def sync(self) -> None:
         """Make durable what was appended; when a segment was finished, delete those beyond the limit."""
