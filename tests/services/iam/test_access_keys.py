@@ -1,4 +1,4 @@
-"""CreateAccessKey, ListAccessKeys, UpdateAccessKey, DeleteAccessKey."""
+"""CreateAccessKey, ListAccessKeys, UpdateAccessKey, DeleteAccessKey, GetAccessKeyLastUsed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.helpers import code, dev, refusal, status
+from fogbank.core.identity.used import Use, note
+from services.helpers import allow, code, dev, permit, refusal, status, user_client
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -128,3 +129,44 @@ def test_a_deleted_and_recreated_user_does_not_get_the_old_keys(region: LocalReg
     iam.create_user(UserName="ann")
     assert code(caller, region=region, key=key) == "InvalidClientTokenId"
     assert iam.list_access_keys(UserName="ann")["AccessKeyMetadata"] == []
+
+
+def test_a_key_does_not_expire_by_hand(iam: Any) -> None:
+    key = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
+    assert code(iam.update_access_key, UserName="ann", AccessKeyId=key, Status="Expired") == "InvalidInput"
+
+
+def test_get_access_key_last_used(region: LocalRegion, iam: Any) -> None:
+    key = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
+    found = iam.get_access_key_last_used(AccessKeyId=key)
+    assert found["UserName"] == "ann"
+    assert found["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"}
+    use = Use("123456789012", "arn:aws:iam::123456789012:user/ann", key, "s3", "GetObject", "eu-west-1", 1_700_000_000)
+    region.run(region.region.store.write(lambda tx: note(tx, [use])))
+    found = iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
+    assert (found["ServiceName"], found["Region"]) == ("s3", "eu-west-1")
+    assert found["LastUsedDate"].timestamp() == 1_700_000_000
+    iam.update_user(UserName="ann", NewUserName="anna")
+    found = iam.get_access_key_last_used(AccessKeyId=key)
+    assert (found["UserName"], found["AccessKeyLastUsed"]["ServiceName"]) == ("anna", "s3")
+
+
+def test_get_access_key_last_used_of_others(region: LocalRegion, iam: Any) -> None:
+    key = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
+    other = dev(region, "111122223333", "iam")
+    for client, wanted in ((other, key), (iam, "AKIA" + "A" * 16)):
+        error = refusal(client.get_access_key_last_used, AccessKeyId=wanted)
+        assert (error["Code"], error["Status"]) == ("AccessDenied", 403)
+
+
+def test_users_may_manage_their_own_keys(region: LocalRegion, iam: Any) -> None:
+    iam.delete_user(UserName="ann")
+    client = user_client(region, "iam")
+    permit(region, allow("iam:*AccessKey*", "arn:aws:iam::123456789012:user/${aws:username}"))
+    [mine] = client.list_access_keys()["AccessKeyMetadata"]
+    key = client.create_access_key()["AccessKey"]["AccessKeyId"]
+    client.update_access_key(AccessKeyId=key, Status="Inactive")
+    client.get_access_key_last_used(AccessKeyId=mine["AccessKeyId"])
+    client.delete_access_key(AccessKeyId=key)
+    iam.create_user(UserName="bob")
+    assert code(client.list_access_keys, UserName="bob") == "AccessDenied"

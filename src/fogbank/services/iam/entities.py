@@ -29,6 +29,12 @@ _QUOTA_NAMES = {
 }
 
 
+_TAKEN = {kind: f"{kind.capitalize()} with name {{}} already exists." for kind in ("user", "group", "role")} | {
+    "policy": "A policy called {} already exists. Duplicate names are not allowed.",
+    "instance-profile": "Instance Profile {} already exists.",
+}
+
+
 def no_such(kind: str, name: str) -> AwsError:
     """IAM's error for a name that there is not."""
     return AwsError("NoSuchEntity", f"The {kind} with name {name} cannot be found.")
@@ -81,7 +87,7 @@ def open_owner(call: Call, owner: Owner, name: str, *, change: bool = False) -> 
 def check_new(call: Call, table: Table[Any], kind: str, name: str) -> None:
     """Refuse a name that is taken, and one more than an account may have."""
     if table.get(call.tx, call.account, key_of(name)) is not None:
-        raise AwsError("EntityAlreadyExists", f"{kind.replace('-', ' ').capitalize()} with name {name} already exists.")
+        raise AwsError("EntityAlreadyExists", _TAKEN[kind].format(name))
     most = QUOTAS[kind]
     if sum(1 for _ in call.tx.scan(*table.span(call.account), limit=most)) >= most:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for {_QUOTA_NAMES[kind]}: {most}")

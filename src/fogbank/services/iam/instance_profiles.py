@@ -125,11 +125,11 @@ def keep(call: Call, profile: InstanceProfile) -> None:
 def listed(call: Call, req: Input, found: Iterable[InstanceProfile]) -> dict[str, Any]:
     """A page of instance profiles."""
     page, more = paged(req, ((key_of(one.name), one) for one in found))
-    return {"InstanceProfiles": [told(call, one) for one in page], **more}
+    return {"InstanceProfiles": [told(call, one, brief=True) for one in page], **more}
 
 
-def told(call: Call, profile: InstanceProfile) -> dict[str, Any]:
-    """An instance profile as IAM tells it."""
+def told(call: Call, profile: InstanceProfile, *, brief: bool = False) -> dict[str, Any]:
+    """An instance profile as IAM tells it; listings leave tags out."""
     role = roles.get(call.tx, call.account, key_of(profile.role)) if profile.role else None
     member: dict[str, Any] = {
         "Path": profile.path,
@@ -139,4 +139,4 @@ def told(call: Call, profile: InstanceProfile) -> dict[str, Any]:
         "CreateDate": when(profile.created),
         "Roles": [role_operations.told(call, role, brief=True)] if role else [],
     }
-    return member | ({"Tags": told_tags(profile.tags)} if profile.tags else {})
+    return member | ({"Tags": told_tags(profile.tags)} if profile.tags and not brief else {})

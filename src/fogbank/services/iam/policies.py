@@ -49,10 +49,6 @@ def create_policy(call: Call, req: CreatePolicyRequestTypeDef) -> dict[str, Any]
     """Make a managed policy, in its first version."""
     name, document, now = req["PolicyName"], req["PolicyDocument"], int(call.now.timestamp())
     check_document(document)
-    if policies.get(call.tx, call.account, key_of(name)) is not None:
-        raise AwsError(
-            "EntityAlreadyExists", f"A policy called {name} already exists. Duplicate names are not allowed."
-        )
     check_new(call, policies, "policy", name)
     policy = ManagedPolicy(
         name=name,
