@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.core.identity.mfa import check, code_at, step_of
+from fogbank.services.iam.qr import png
 from services.helpers import code, refusal
 from support.region import ACCOUNT
 
@@ -53,6 +54,16 @@ def test_the_life_of_a_device(region: LocalRegion, iam: Any) -> None:
     assert code(iam.get_mfa_device, SerialNumber=serial) == "NoSuchEntity"
     iam.delete_virtual_mfa_device(SerialNumber=serial)
     assert code(iam.delete_virtual_mfa_device, SerialNumber=serial) == "NoSuchEntity"
+
+
+def test_the_qr_code_holds_the_address(iam: Any) -> None:
+    """API Reference, VirtualMFADevice: otpauth://totp/$virtualMFADeviceName@$AccountName?secret=$Base32String."""
+    for name in ("m", "n" * 226):
+        device = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+        assert device["QRCodePNG"] == png(
+            f"otpauth://totp/{name}@{ACCOUNT}?secret={device['Base32StringSeed'].decode()}".encode()
+        )
+    assert code(iam.create_virtual_mfa_device, VirtualMFADeviceName="n" * 227) == "ValidationError"
 
 
 def test_codes_have_to_be_right_and_consecutive(region: LocalRegion, iam: Any) -> None:

@@ -1,4 +1,4 @@
-"""Virtual MFA devices: TOTP authenticators. The QR code is left out of answers: authenticators take the seed, too."""
+"""Virtual MFA devices: TOTP authenticators."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fogbank.core.identity.records import MfaDevice, arn_of, key_of, mfa_devices
 from fogbank.services.iam.account_records import devices_of, mfa_serial, tagging
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.login_profiles import holder
+from fogbank.services.iam.qr import png
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import listed_tags, told_tags, with_tags, without_tags
 from fogbank.services.iam.users import open_user
@@ -39,7 +40,7 @@ SEED = 64  # characters of base 32: 40 bytes
 NAME = 226  # characters; AWS's quota for virtual MFA devices' names
 
 
-@iam.operation("write", "new_mfa", takes="Path VirtualMFADeviceName Tags", also=tagging("TagMFADevice", "new_mfa"))
+@iam.operation("bulk", "new_mfa", takes="Path VirtualMFADeviceName Tags", also=tagging("TagMFADevice", "new_mfa"))
 def create_virtual_mfa_device(call: Call, req: CreateVirtualMFADeviceRequestTypeDef) -> dict[str, Any]:
     """Make a device; its seed is told this once."""
     name = req["VirtualMFADeviceName"]
@@ -60,7 +61,10 @@ def create_virtual_mfa_device(call: Call, req: CreateVirtualMFADeviceRequestType
     )
     mfa_devices.put(call.tx, device, call.account, serial)
     tags = {"Tags": told_tags(device.tags)} if device.tags else {}
-    return {"VirtualMFADevice": {"SerialNumber": serial, "Base32StringSeed": b32encode(seed), **tags}}
+    shown = b32encode(seed)
+    address = f"otpauth://totp/{name}@{call.account}?secret={shown.decode()}"
+    told = {"SerialNumber": serial, "Base32StringSeed": shown, "QRCodePNG": png(address.encode()), **tags}
+    return {"VirtualMFADevice": told}
 
 
 @iam.operation("write", "user", takes="UserName SerialNumber AuthenticationCode1 AuthenticationCode2")
