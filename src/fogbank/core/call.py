@@ -77,7 +77,7 @@ class Call:
         events: Events,
         asked: list[Asked],
         bound: Bound,
-        input: Input,
+        req: Input,
         served: tuple[str, ...] = (),
         body: Body | None = None,
     ) -> None:
@@ -94,7 +94,7 @@ class Call:
         self.events = events
         self.asked = asked
         self.bound = bound
-        self.input = input
+        self.input = req
         self.served = served
         self.body = body
 

@@ -195,7 +195,7 @@ class Gateway:
             events=region.events,
             asked=record.asked,
             bound=parsed.bound,
-            input=parsed.input,
+            req=parsed.input,
             served=region.served,
             body=body,
         )
