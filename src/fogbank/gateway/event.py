@@ -7,6 +7,7 @@ Sources: CloudTrail User Guide, "CloudTrail record contents for management, data
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -157,7 +158,7 @@ def told(record: Record, status: int, microseconds: int, answered: int) -> Told:
     management = known and identified is not None and not meaning.data
     event = Event(
         user_identity=_identity(record),
-        event_time=f"{datetime.fromtimestamp(answered // 1_000_000, UTC).isoformat()[:19]}Z",
+        event_time=_second(answered // 1_000_000),
         event_source=meaning.source,
         event_name=meaning.name,
         aws_region=identified.region if identified else (record.claim.region if record.claim else ""),
@@ -211,6 +212,11 @@ def _unknown(record: Record) -> Meaning:
     """A request that means no operation. The scope of its signature says a service, as far as that can be believed."""
     service = record.claim.service[:64] if record.claim else "unknown"
     return Meaning(f"{service}.amazonaws.com", "Unknown", record.request.method in ("GET", "HEAD"), False, False)
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _identity(record: Record) -> msgspec.Raw:
