@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -71,8 +71,30 @@ Resource = Callable[["Call", Any], str]  # finds the ARN that an operation is on
 Policies = Callable[["Call", Any], "Policy | None"]  # finds the policy of the addressed resource
 
 
-class Bound(msgspec.Struct, frozen=True):
-    """An operation that works: its model, its function and what the request path must know about it."""
+class Options(TypedDict, total=False):
+    """What an operation may say beside its access, resource and input.
+
+    `action`: where IAM's differs from the operation's name. `makes`: the resource is the caller's, whoever has one of that name
+    already. `also`: further permissions that a request needs. `keys`: the condition keys, in lower case, that follow from the input.
+    `policy`: finds the resource's policy where the service's does not; `needs_policy`: nobody is allowed without it. `anonymous`: lets
+    callers in who signed nothing (the function verifies them). `before_body`: runs on a snapshot before a streamed body is read.
+    `body_from`: gives stored bytes that the operation takes as its body. `digests`: which digests of a body are wanted.
+    """
+
+    action: str
+    makes: bool
+    also: Callable[[Call, Any], list[Permission]]
+    keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]]
+    policy: Policies
+    needs_policy: bool
+    anonymous: bool
+    before_body: Callable[[Call, Any], None]
+    body_from: Callable[[Call, Any], Content]
+    digests: Callable[[Any], tuple[str, ...]]
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that works: its model, its function and what the request path must know about it. See Options."""
 
     name: str
     service: Service
@@ -82,15 +104,15 @@ class Bound(msgspec.Struct, frozen=True):
     action: str
     resource: Template | Resource
     takes: frozenset[str]
-    makes: bool
-    also: Callable[[Call, Any], list[Permission]] | None
-    keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]] | None
-    policy: Policies | None
-    needs_policy: bool
-    anonymous: bool
-    before_body: Callable[[Call, Any], None] | None
-    body_from: Callable[[Call, Any], Content] | None
-    digests: Callable[[Any], tuple[str, ...]] | None
+    makes: bool = False
+    also: Callable[[Call, Any], list[Permission]] | None = None
+    keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]] | None = None
+    policy: Policies | None = None
+    needs_policy: bool = False
+    anonymous: bool = False
+    before_body: Callable[[Call, Any], None] | None = None
+    body_from: Callable[[Call, Any], Content] | None = None
+    digests: Callable[[Any], tuple[str, ...]] | None = None
 
     def arn(self, call: Call, req: Input) -> str:
         """The ARN of the resource that a request is on."""
@@ -131,33 +153,11 @@ class Service:
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}
 
-    def operation(
-        self,
-        access: Access,
-        resource: str,
-        *,
-        takes: str,
-        action: str | None = None,
-        makes: bool = False,
-        also: Callable[[Call, Any], list[Permission]] | None = None,
-        keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]] | None = None,
-        policy: Policies | None = None,
-        needs_policy: bool = False,
-        anonymous: bool = False,
-        before_body: Callable[[Call, Any], None] | None = None,
-        body_from: Callable[[Call, Any], Content] | None = None,
-        digests: Callable[[Any], tuple[str, ...]] | None = None,
-    ) -> Callable[[F], F]:
+    def operation(self, access: Access, resource: str, *, takes: str, **options: Unpack[Options]) -> Callable[[F], F]:
         """Bind the decorated function to the operation of its name.
 
-        `resource` is a key of the service's templates, or `*`. `takes` lists the input members that the function honours; a
-        request with any other is answered NotImplemented. `makes` says that the resource is the caller's, whoever has one of that
-        name already. `action` where IAM's differs from the operation's name; `also` gives
-        further permissions that a request needs. `keys` gives the condition keys, in lower case, that follow from the input.
-        `policy` finds the resource's policy where the service's does not, and
-        `needs_policy` says that nobody is allowed without it; `anonymous` lets callers in who signed nothing (the function verifies
-        them). `before_body` runs on a snapshot before a streamed body is read; `body_from`
-        gives stored bytes that the operation takes as its body; `digests` says which digests of a body are wanted.
+        `resource` is a key of the service's templates, or `*`. `takes` lists the input members that the function honours; a request
+        with any other is answered NotImplemented.
         """
 
         def bind(function: F) -> F:
@@ -165,24 +165,18 @@ class Service:
             members = frozenset(takes.split())
             model = self.model.operations[name]
             self._check(name, model, members, resource)
+            given: Options = {"action": f"{self.iam_prefix}:{name}", **options}
+            if self.policy is not None:
+                given.setdefault("policy", self.policy)
             self.operations[name] = Bound(
                 name=name,
                 service=self,
                 model=model,
                 handler=function,
                 access=access,
-                action=action if action is not None else f"{self.iam_prefix}:{name}",
                 resource=self._resource(resource),
                 takes=members,
-                makes=makes,
-                also=also,
-                keys=keys,
-                policy=policy or self.policy,
-                needs_policy=needs_policy,
-                anonymous=anonymous,
-                before_body=before_body,
-                body_from=body_from,
-                digests=digests,
+                **given,
             )
             return function
 
