@@ -8,7 +8,6 @@ import ssl
 import threading
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Self
@@ -159,7 +158,7 @@ class Provider:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(key, hashes.SHA256())
         )
-        self.thumbprint = sha1(made.public_bytes(serialization.Encoding.DER)).hexdigest()
+        self.thumbprint = made.fingerprint(hashes.SHA1()).hex()
         pem = self._directory / "provider.pem"
         secret = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
