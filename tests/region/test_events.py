@@ -93,10 +93,10 @@ def test_no_time(text: bytes) -> None:
 
 def test_the_log_stays_within_its_limit(directory: Path, tmp_path: Path) -> None:
     """A flood: whole segments go, the oldest first; what is left is the newest, without gaps."""
-    limit = 1 << 20
+    limit = 1 << 22
     log = EventLog(directory, limit)
     most = 0
-    for at in range(6000):
+    for at in range(12_000):
         assert log.append(line(START + at, "x" * 1000), START + at)
         if at % 10 == 0:
             log.sync()
@@ -104,7 +104,7 @@ def test_the_log_stays_within_its_limit(directory: Path, tmp_path: Path) -> None
     log.close()
     assert limit * 3 // 4 < most <= limit
     kept = times(EventReader(tmp_path))
-    assert kept == list(range(5999, 5999 - len(kept), -1))
+    assert kept == list(range(11_999, 11_999 - len(kept), -1))
     assert (os.stat(directory / segments(directory)[0].name).st_mode & 0o777) == 0o600
 
 

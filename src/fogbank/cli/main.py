@@ -14,6 +14,7 @@ COMMANDS = {
     "down": ("fogbank.cli.down:down", "Stop the region."),
     "status": ("fogbank.cli.status:status", "Show the region's processes and whether it answers."),
     "tour": ("fogbank.cli.tour:tour", "Show a running region at work, and check every answer."),
+    "events": ("fogbank.cli.events:events", "Show what was asked of the region, the oldest first."),
     "iam": ("fogbank.cli.iam:iam", "Explain who may do what."),
     "configure": ("fogbank.cli.configure:configure", "Write a profile for the region into the AWS files."),
     "config": ("fogbank.cli.config:config", "Show the settings in force, or write a settings file."),

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.gateway.event import told
+from fogbank.region.events import MOST_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from fogbank.wire import HttpRequest, HttpResponse
 
 FLUSH: Final = 0.2  # seconds that events may wait, so that a write serves many
-FLUSH_BYTES: Final = 1 << 17
 FIRST_TIME: Final = 10**15  # microseconds, the year 2001: from then on times have the 16 digits that the log is read by
 # Upper bounds in seconds of the latency histogram's buckets.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -101,7 +101,7 @@ class Recorder:
         event = told(record, response.status, microseconds, self._answered)
         waiting = self._waiting[event.kind]
         waiting.add(event.line, self._answered)
-        if event.lasting or waiting.size >= FLUSH_BYTES:
+        if event.lasting or waiting.size >= MOST_BATCH:
             self._write(event.kind)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH, self._flush)

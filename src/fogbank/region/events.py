@@ -23,6 +23,8 @@ SUFFIX = ".ndjson"
 LAST_TIME = 9_999_999_999_999_999  # microseconds: the year 2286
 MOST_SEGMENTS = 1024
 MOST_LINE = 65_536  # bytes
+MOST_BATCH = 2 * MOST_LINE  # bytes that writers append at once, or a little more: one line
+SMALLEST_SEGMENT = MOST_BATCH + MOST_LINE
 _MARK = b'"answered":'
 TAIL = len(_MARK) + 16 + len(b"}}")  # a line ends with this many bytes: its time
 _CHUNK = 2 * MOST_LINE
@@ -30,7 +32,7 @@ _CHUNK = 2 * MOST_LINE
 
 def segment_size(limit: int, writers: int) -> int:
     """How large a segment of a log of `limit` bytes gets: small enough that what each writer has open is a small part of the log."""
-    return max(limit // (64 + 8 * writers), 4096)
+    return max(limit // (64 + 8 * writers), SMALLEST_SEGMENT)
 
 
 class EventLog:
@@ -67,6 +69,8 @@ class EventLog:
         return True
 
     def _begin(self, at: int) -> None:
+        # Now, not with the next sync: a flood would be over the limit by then. It is once in megabytes, and takes 0.2 ms.
+        prune(self._directory, self._limit, self._segment)
         path = self._directory / f"{at:016d}-{os.getpid()}{SUFFIX}"
         new = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with self._lock:
@@ -75,7 +79,7 @@ class EventLog:
             self._descriptor, self._size, self._torn = new, os.fstat(new).st_size, False
 
     def sync(self) -> None:
-        """Make durable what was appended; when a segment was finished, delete those beyond the limit."""
+        """Make durable what was appended."""
         with self._lock:
             current, retired, self._retired = self._descriptor, self._retired, []
         for descriptor in retired:
@@ -85,8 +89,6 @@ class EventLog:
         if current >= 0:
             with contextlib.suppress(OSError):
                 os.fdatasync(current)
-        if retired:
-            prune(self._directory, self._limit, self._segment)
 
     def close(self) -> None:
         """Sync and close."""
@@ -122,16 +124,15 @@ def prune(directory: Path, limit: int, segment: int) -> int:
     """Delete the oldest segments of a log beyond `limit` bytes; how many.
 
     The newest one of each process that lives counts as two full ones (of `segment` bytes), itself and its successor: so the log stays
-    within its limit between two prunings.
+    within its limit until the next one begins.
     """
     found = segments(directory)
-    newest = {one.pid: one.name for one in found}
-    live = {name for pid, name in newest.items() if os.path.exists(f"/proc/{pid}")}
-    total = kept = removed = 0
-    for one in reversed(found):
-        total += max(one.size, 2 * segment) if one.name in live else one.size
-        kept += 1
-        if (total > limit or kept > MOST_SEGMENTS) and one.name not in live:
+    newest = {one.pid: one for one in found}
+    live = {one for pid, one in newest.items() if os.path.exists(f"/proc/{pid}")}
+    total, removed = sum(max(one.size, 2 * segment) for one in live), 0
+    for kept, one in enumerate((one for one in reversed(found) if one not in live), 1):
+        total += one.size
+        if total > limit or kept > MOST_SEGMENTS:
             with contextlib.suppress(OSError):
                 os.unlink(directory / one.name)
                 removed += 1
