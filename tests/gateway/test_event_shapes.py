@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from fogbank.auth.policy import Decision
 from fogbank.core.authorize import Asked
 from fogbank.core.principal import ANONYMOUS, Principal, Session, root_of
+from fogbank.gateway import shown as shown_module
 from fogbank.gateway.event import told
 from fogbank.gateway.record import Record
-from fogbank.gateway.shown import HIDDEN, shown
+from fogbank.gateway.shown import HIDDEN, is_secret, shown
 from fogbank.gateway.user_identity import user_identity
 from fogbank.region.events import KINDS, MOST_LINE, time_of
 from fogbank.services import registry
@@ -33,7 +34,13 @@ MARK = "ThisIsTheSecret"
 
 
 def session(of: Any, name: str, identifier: str, **more: Any) -> Session:
-    given = {"secret": MARK, "account": ACCOUNT, "label": "s1", "issued": ISSUED, "expires": ISSUED + 3600}
+    given: dict[str, Any] = {
+        "secret": MARK,
+        "account": ACCOUNT,
+        "label": "s1",
+        "issued": ISSUED,
+        "expires": ISSUED + 3600,
+    }
     return Session(key_id="ASIA1", of=of, name=name, id=identifier, **(given | more))
 
 
@@ -207,6 +214,38 @@ def test_inputs_that_are_secret(service: str, operation: str, values: dict[str, 
     text = json.dumps(shown(load(service).operations[operation].input, values))
     assert MARK not in text
     assert HIDDEN in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Password", "password", "MasterUserPassword", "clientSecret", "secretAccessKey", "sessionToken", "SessionToken", "PrivateKey",
+     "certificatePrivateKey", "refreshToken", "accessToken", "idToken", "authorizationToken", "Token", "passphrase", "TokenCode",
+     "WebIdentityToken", "SAMLAssertion", "QRCodePNG", "userData"],
+)  # fmt: skip
+def test_names_that_are_secret_in_any_case(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["UserName", "SecretId", "SecretArn", "NextToken", "ClientToken", "ClientRequestToken", "MaxPasswordAge", "AccessKeyId",
+     "PasswordResetRequired", "PasswordLastUsed", "SubjectFromWebIdentityToken", "RemovePrivateKey", "Key", "PolicyDocument",
+     "ServiceSpecificCredentialId", "PublicKey"],
+)  # fmt: skip
+def test_names_that_are_not_secret(name: str) -> None:
+    assert not is_secret(name)
+
+
+def test_keys_of_maps_are_looked_at_and_not_remembered() -> None:
+    """A caller chooses them: they are cut, hidden by name, and no cache grows by them."""
+    shape = load("s3").operations["PutObject"].input
+    before = shown_module._is_secret.cache_info().currsize
+    metadata = {"password": MARK, "x" * 100_000: "v", **{f"k{number}": "v" for number in range(100)}}
+    made = shown(shape, {"Metadata": metadata})
+    assert made is not None
+    assert MARK not in json.dumps(made)
+    assert all(len(name.encode()) <= 1024 for name in made["metadata"])
+    assert shown_module._is_secret.cache_info().currsize <= before + 1
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,22 @@ HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 MOST_TEXT: Final = 1024  # bytes of one value
 MOST_VALUES: Final = 2000  # in one event: the rest is left out
 MOST_DEPTH: Final = 32
-# Members that are secrets, or open something, whatever the model says of them.
+# Members that are secrets, or open something, whatever the model says of them; in lower case, since services differ in that.
 SECRETS: Final = frozenset(
     {
-        "AuthToken", "AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "CiphertextBlob", "ClientSecret",
-        "CopySourceSSECustomerKey", "EncodedMessage", "KeyMaterial", "Plaintext", "PrivateKey", "PrivateKeyPlaintext", "QRCodePNG",
-        "SAMLAssertion", "SSECustomerKey", "SecretAccessKey", "SecretBinary", "SecretString", "SecretKey", "ServicePassword",
-        "SessionToken", "TokenCode", "UserData", "WebIdentityToken",
+        "authenticationcode1", "authenticationcode2", "authkey", "authorizationapikeyvalue", "authorizationcode",
+        "base32stringseed", "ciphertextblob", "connectionstring", "copysourcessecustomerkey", "credentialsmap", "encodedmessage",
+        "hostkey", "keymaterial", "otp", "passwordverifier", "personalpin", "plaintext", "privatekeyplaintext", "qrcodepng",
+        "samlassertion", "secretbinary", "secretstring", "ssecustomerkey", "token", "tokencode", "userdata",
     }
 )  # fmt: skip
+SECRET_ENDS: Final = (
+    "accesstoken", "apitoken", "authorizationtoken", "authtoken", "bearertoken", "connectiontoken", "gatewaytoken", "idtoken",
+    "identitytoken", "jwttoken", "participanttoken", "passphrase", "password", "privatekey", "refreshtoken", "secret",
+    "secretaccesskey", "secretkey", "secrettoken", "securitytoken", "sessiontoken", "signedtoken",
+)  # fmt: skip
+# A subject's name, and a key's id.
+NOT_SECRET: Final = frozenset({"subjectfromwebidentitytoken", "removeprivatekey"})
 
 
 @lru_cache(maxsize=65536)
@@ -37,10 +44,13 @@ def lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-@lru_cache(maxsize=65536)
 def is_secret(name: str) -> bool:
-    """Whether a member of this name is hidden wherever it is."""
-    return name in SECRETS or name.endswith("Password")
+    """Whether what has this name is hidden wherever it is."""
+    lowered = name.lower()
+    return lowered in SECRETS or (lowered.endswith(SECRET_ENDS) and lowered not in NOT_SECRET)
+
+
+_is_secret = lru_cache(maxsize=65536)(is_secret)  # of members: models name them, not callers
 
 
 def cut(text: str, most: int = MOST_TEXT) -> str:
@@ -75,7 +85,7 @@ class _Shower:
             member = shape.members.get(name)
             if value is None or member is None or self.left <= 0:
                 continue
-            if is_secret(name) or member.traits.get("sensitive"):
+            if _is_secret(name) or member.traits.get("sensitive"):
                 made[lower(name)] = HIDDEN
             elif isinstance(value, (str, bool, int, float, list, dict, bytes, datetime)):
                 made[lower(name)] = self.value(member, value, depth + 1)
@@ -106,6 +116,7 @@ class _Shower:
         for name, value in values.items():
             if self.left <= 0:
                 break
-            secret = is_secret(name) or shape.key.traits.get("sensitive")
-            made[cut(name)] = HIDDEN if secret else self.value(shape.value, value, depth + 1)
+            key = cut(name)
+            secret = is_secret(key) or shape.key.traits.get("sensitive")
+            made[key] = HIDDEN if secret else self.value(shape.value, value, depth + 1)
         return made
