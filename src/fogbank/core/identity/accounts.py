@@ -156,7 +156,7 @@ def new_number(tx: Tx, ids: Ids, owner: str) -> str:
             return number
 
 
-def close_account(tx: Tx, account: Account) -> None:
+def shut(tx: Tx, account: Account) -> None:
     """Close an account: its keys and sessions are refused from now on."""
     accounts.put(tx, msgspec.structs.replace(account, status="SUSPENDED"), account.number)
 

@@ -176,7 +176,7 @@ def _time(payload: dict[str, Any], name: str) -> float | None:
     value = payload.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LATEST:  # nor a NaN
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LATEST:
         raise invalid(f"The claim {name} is no time")
     return float(value)
 
