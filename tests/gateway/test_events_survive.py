@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,17 +32,23 @@ def test_acknowledged_writes_have_their_events(killed: Live) -> None:
     acknowledged: list[str] = []
     for turn in range(ROUNDS):
         names = [f"u{turn}-{number}" for number in range(turn % 3 + 1)]
-        acknowledged += [until(lambda name=name: created(killed, name)) for name in names]
+        acknowledged += [until(partial(created, killed, name)) for name in names]
         pids = killed.workers()
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        until(lambda pids=pids: not set(pids) & set(killed.workers()) and len(killed.workers()) == 2)
+        until(partial(others, killed, set(pids)))
     events = {event["requestID"]: event for event in killed.events("management")}
     assert set(acknowledged) <= set(events)
     assert {events[one]["eventName"] for one in acknowledged} == {"CreateUser"}
     assert [event["additionalEventData"]["answered"] for event in killed.events("management")] == sorted(
         (event["additionalEventData"]["answered"] for event in events.values()), reverse=True
     )
+
+
+def others(region: Live, killed: set[int]) -> bool:
+    """Whether two other workers run."""
+    now = set(region.workers())
+    return len(now) == 2 and not now & killed
 
 
 def created(region: Live, name: str) -> str:
