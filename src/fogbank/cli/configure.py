@@ -66,8 +66,7 @@ def _overridden(settings: Settings, environ: Mapping[str, str]) -> list[str]:
 
 
 def _wanted(settings: Settings, profile: str) -> list[tuple[Path, str, dict[str, str]]]:
-    """The two files, and the profile's section in each."""
-    from fogbank.cli import aws_files
+    """The two files, and the section in each for the region's root key."""
     from fogbank.region.data import DataDir, read_root_credentials
     from fogbank.region.errors import RegionError
 
@@ -77,14 +76,19 @@ def _wanted(settings: Settings, profile: str) -> list[tuple[Path, str, dict[str,
         raise RegionError(
             f"there is no region in {home_relative(settings.data)} yet: start it with `fogbank up --detach`."
         )
-    endpoint, region, ca = _where(settings, directory)
+    return sections(settings, profile, credentials.access_key_id, credentials.secret_access_key)
+
+
+def sections(settings: Settings, profile: str, key_id: str, secret: str) -> list[tuple[Path, str, dict[str, str]]]:
+    """The two AWS files, and the section in each that makes a profile with a key of the region."""
+    from fogbank.cli import aws_files
+    from fogbank.region.data import DataDir
+
+    endpoint, region, ca = _where(settings, DataDir(settings.data))
     general = {"region": region, "endpoint_url": endpoint}
     if ca:
         general["ca_bundle"] = ca
-    keys = {
-        "aws_access_key_id": credentials.access_key_id,
-        "aws_secret_access_key": credentials.secret_access_key,
-    }
+    keys = {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
     return [
         (aws_files.config_path(os.environ), aws_files.config_section(profile), general),
         (aws_files.credentials_path(os.environ), profile, keys),

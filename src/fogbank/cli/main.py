@@ -17,6 +17,7 @@ COMMANDS = {
     "events": ("fogbank.cli.events:events", "Show what was asked of the region, the oldest first."),
     "iam": ("fogbank.cli.iam:iam", "Explain who may do what."),
     "configure": ("fogbank.cli.configure:configure", "Write a profile for the region into the AWS files."),
+    "account": ("fogbank.cli.account:account", "Make and close accounts, and list them."),
     "config": ("fogbank.cli.config:config", "Show the settings in force, or write a settings file."),
     "tls": ("fogbank.cli.tls:tls", "Show the region's certificates."),
     "doctor": ("fogbank.cli.doctor:doctor", "Check what this machine has, and what to install."),
