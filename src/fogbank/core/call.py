@@ -12,6 +12,7 @@ from fogbank.core.service import Permission
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from typing import Any
 
     from fogbank.core.authorize import Asked
     from fogbank.core.events import Events
@@ -54,12 +55,12 @@ class Call:
 
     `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2. `asked`
     collects the permissions that were asked for, with what was decided. `vault` seals secrets before they are stored; `events` is
-    the log of what was asked of the region.
+    the log of what was asked of the region. `prepared` is what the operation's `prepare` came to.
     """
 
     __slots__ = (
-        "account", "asked", "body", "bound", "events", "ids", "input", "now", "principal", "region", "request", "request_id",
-        "scope_region", "served", "tx", "vault",
+        "account", "asked", "body", "bound", "events", "ids", "input", "now", "prepared", "principal", "region", "request",
+        "request_id", "scope_region", "served", "tx", "vault",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +98,7 @@ class Call:
         self.input = req
         self.served = served
         self.body = body
+        self.prepared: Any = None
 
     def allowed(self, action: str, resource: str, owner: str, names: Input | None = None) -> bool:
         """Whether the caller may do one more thing than its operation: for operations that act on many resources."""

@@ -69,6 +69,7 @@ def template(text: str) -> Template:
 
 Resource = Callable[["Call", Any], str]  # finds the ARN that an operation is on
 Policies = Callable[["Call", Any], "Policy | None"]  # finds the policy of the addressed resource
+Work = Callable[[], Any]  # what is done in a thread, without a transaction
 
 
 class Options(TypedDict, total=False):
@@ -79,6 +80,8 @@ class Options(TypedDict, total=False):
     `policy`: finds the resource's policy where the service's does not; `needs_policy`: nobody is allowed without it. `anonymous`: lets
     callers in who signed nothing (the function verifies them). `before_body`: runs on a snapshot before a streamed body is read.
     `body_from`: gives stored bytes that the operation takes as its body. `digests`: which digests of a body are wanted.
+    `prepare`: looks at the state and gives work that waits for others, like a fetch; it is done in a thread, outside of any
+    transaction, and the handler finds its result in `call.prepared`. Not with access `read`, nor with a streamed body.
     """
 
     action: str
@@ -91,6 +94,7 @@ class Options(TypedDict, total=False):
     before_body: Callable[[Call, Any], None]
     body_from: Callable[[Call, Any], Content]
     digests: Callable[[Any], tuple[str, ...]]
+    prepare: Callable[[Call, Any], Work]
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +117,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     before_body: Callable[[Call, Any], None] | None = None
     body_from: Callable[[Call, Any], Content] | None = None
     digests: Callable[[Any], tuple[str, ...]] | None = None
+    prepare: Callable[[Call, Any], Work] | None = None
 
     def arn(self, call: Call, req: Input) -> str:
         """The ARN of the resource that a request is on."""
@@ -165,6 +170,8 @@ class Service:
             members = frozenset(takes.split())
             model = self.model.operations[name]
             self._check(name, model, members, resource)
+            if "prepare" in options and (access == "read" or model.streaming_input is not None):
+                raise TypeError(f"{self.name}:{name} has no time to prepare")
             given: Options = {"action": f"{self.iam_prefix}:{name}", **options}
             if self.policy is not None:
                 given.setdefault("policy", self.policy)

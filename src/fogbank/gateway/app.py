@@ -23,10 +23,13 @@ from fogbank.gateway.respond import check_files
 from fogbank.wire.identify import needs_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fogbank.core.call import Body
     from fogbank.core.identity.directory import Credential, Directory
     from fogbank.core.principal import Principal
     from fogbank.core.region import Region
+    from fogbank.core.service import Work
     from fogbank.gateway.body import Source
     from fogbank.gateway.record import Recorder
     from fogbank.gateway.uses import Uses
@@ -112,9 +115,20 @@ class Gateway:
 
     async def _carry_out(self, record: Record, authorised: steps.Authorised, source: Source) -> HttpResponse:
         """Handle what is more than a lookup: in a thread, or in the next batch of writes, after its body is durable."""
+        if authorised.bound.prepare is not None:
+            authorised = await self._prepare(record, authorised, authorised.bound.prepare)
         if authorised.bound.access == "scan":
             return await asyncio.get_running_loop().run_in_executor(None, self._scan, record, authorised)
         return self._render(record, authorised, await self._change(record, authorised, source))
+
+    async def _prepare(
+        self, record: Record, authorised: steps.Authorised, prepare: Callable[[Call, Any], Work]
+    ) -> steps.Authorised:
+        """Do in a thread what must not be waited for with a transaction open."""
+        with self.region.store.snapshot() as tx:
+            work = prepare(self._again(tx, record, authorised, None), steps.input_of(authorised))
+        prepared = await asyncio.get_running_loop().run_in_executor(None, work)
+        return steps.Authorised(authorised.parsed, prepared)
 
     async def _change(self, record: Record, authorised: steps.Authorised, source: Source) -> Any:
         bound = authorised.bound
@@ -166,6 +180,7 @@ class Gateway:
         """The call in a later transaction, authorised anew: by now the bucket may be somebody else's, or a policy another."""
         parsed = authorised.parsed
         call = self._call(tx, parsed, record, body, steps.caller_now(tx, self._directory, parsed))
+        call.prepared = authorised.prepared
         record.asked.clear()
         steps.authorise(call, parsed)
         return call

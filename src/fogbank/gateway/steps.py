@@ -74,9 +74,10 @@ class Parsed(msgspec.Struct, frozen=True):
 
 
 class Authorised(msgspec.Struct, frozen=True):
-    """A request that may be carried out."""
+    """A request that may be carried out. `prepared` is what its operation's `prepare` came to."""
 
     parsed: Parsed
+    prepared: Any = None
 
     @property
     def bound(self) -> Bound:
