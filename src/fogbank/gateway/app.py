@@ -59,7 +59,7 @@ class Gateway:
         """The response to one request. Never raises: what goes wrong becomes an answer."""
         record = Record(request, self.region.ids.request_id(), self.region.clock.now())
         try:
-            response = await self._answer(record, source)
+            response = await self._answered(record, source)
             await check_files(self.region.blobs, response)
         except AwsError as error:
             response = render_failure(record, error)
@@ -72,6 +72,14 @@ class Gateway:
         if record.error:
             await self.slowed.hold(record)
         return response
+
+    async def _answered(self, record: Record, source: Source) -> HttpResponse:
+        try:
+            return await self._answer(record, source)
+        except AwsError as error:
+            if error.remains is not None:
+                await self.region.store.write(error.remains)
+            raise
 
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request

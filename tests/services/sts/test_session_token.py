@@ -151,3 +151,16 @@ def test_a_code_of_a_refused_request_is_not_spent(region: LocalRegion) -> None:
     assert code(client.assume_role, **given) == "AccessDenied"
     permit(region, allow("sts:AssumeRole"))
     assert client.assume_role(**given)
+
+
+def test_codes_cannot_be_guessed(region: LocalRegion) -> None:
+    """Ten wrong codes, whatever worker takes them, and the right one is not taken for five minutes, either."""
+    client = user(region)
+    device = Device(region)
+    right = {device.at(steps) for steps in range(-3, 30)}
+    wrong = [f"{number:06}" for number in range(60) if f"{number:06}" not in right][:10]
+    for guess in wrong:
+        assert code(client.get_session_token, SerialNumber=device.serial, TokenCode=guess) == "AccessDenied"
+    assert code(client.get_session_token, **device.shown()) == "AccessDenied"
+    region.clock.advance(timedelta(seconds=301))
+    assert made(client, **device.shown())

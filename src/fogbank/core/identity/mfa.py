@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from fogbank.core.identity.records import key_of, mfa_devices
+from fogbank.store.record import Record
+from fogbank.store.table import Table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +25,37 @@ if TYPE_CHECKING:
 STEP: Final = 30  # seconds
 DIGITS: Final = 6
 NEAR: Final = 1  # steps that a device's clock may be off either way
+WRONG: Final = 10  # codes, after which a device takes none
+LOCKED: Final = 300  # seconds that it takes none for
 FAR: Final = 240  # steps that are searched for two consecutive codes: two hours either way
+
+
+class Failures(Record, version=1):
+    """Wrong codes for a device: how many since when."""
+
+    count: int
+    since: int
+
+
+failures = Table("iam.mfa_failures", Failures)  # account, serial
+
+
+def failed(tx: Tx, account: str, user_name: str, serial: str, now: datetime) -> None:
+    """Count a wrong code for the user's own device. Without a bound, who has a user's key could try every code of a minute."""
+    device = mfa_devices.get(tx, account, serial)
+    if device is None or not device.user or key_of(device.user) != key_of(user_name):
+        return
+    seconds = int(now.timestamp())
+    known = failures.get(tx, account, serial)
+    if known is None or seconds - known.since >= LOCKED:
+        known = Failures(count=0, since=seconds)
+    failures.put(tx, msgspec.structs.replace(known, count=known.count + 1), account, serial)
+
+
+def is_locked(tx: Tx, account: str, serial: str, now: datetime) -> bool:
+    """Whether a device had too many wrong codes lately: then the right one is not taken, either."""
+    known = failures.get(tx, account, serial)
+    return known is not None and known.count >= WRONG and int(now.timestamp()) - known.since < LOCKED
 
 
 def code_at(seed: bytes, step: int) -> str:
@@ -72,7 +104,7 @@ def shown(
     device = mfa_devices.get(tx, account, serial)
     if device is None or not device.user or key_of(device.user) != key_of(user_name):
         return None
-    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
+    if is_locked(tx, account, serial, now) or len(code) != DIGITS or not (code.isascii() and code.isdigit()):
         return None
     seed = vault.open(device.seed, seed_context(serial))
     found = totp_ok(seed, code, step_of(now) + device.drift, after=device.counter)

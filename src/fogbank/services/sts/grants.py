@@ -189,7 +189,8 @@ def device_shown(call: Call, req: Input) -> MfaDevice | None:
     found = mfa.shown(call.tx, call.vault, call.account, name, serial, code, call.now)
     if found is None:
         what = "MultiFactorAuthentication failed with invalid MFA one time pass code."
-        raise AwsError("AccessDenied", what, status=403)
+        account, now = call.account, call.now
+        raise AwsError("AccessDenied", what, status=403, remains=lambda tx: mfa.failed(tx, account, name, serial, now))
     return found
 
 
