@@ -26,7 +26,7 @@ def iam(region: LocalRegion) -> Any:
     client = region.client("iam")
     client.create_user(UserName="ann", Tags=[{"Key": "k", "Value": "v"}])
     put_group(region, "g", "ann")
-    put_role(region, "r", trust_given=TEXT, boundary=f"arn:aws:iam::{ACCOUNT}:policy/p")
+    put_role(region, "r", trust=TEXT, trust_given=TEXT, boundary=f"arn:aws:iam::{ACCOUNT}:policy/p")
     put_policy(region, "p", TEXT, ("user", "ann"), ("role", "r"))
     put_inline(region, "group", "g", "in", TEXT)
     profile = records.InstanceProfile(name="ip", id="AIPA" + "A" * 16, path="/", created=1, role="r", tags={})

@@ -127,6 +127,7 @@ def test_which_services_can_be_limited(region: LocalRegion) -> None:
     permit(region, allow("iam:CreateServiceLinkedRole", StringLike={"iam:AWSServiceName": SCALING}))
     assert code(client.create_service_linked_role, AWSServiceName="ecs.amazonaws.com") == "AccessDenied"
     linked(client)
-    permit(region, allow("iam:CreateServiceLinkedRole", f"{HERE}:role/aws-service-role/ecs.amazonaws.com/*"))
+    own = "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+    permit(region, allow("iam:CreateServiceLinkedRole", f"{HERE}:role/{own}"))
     linked(client, "ecs.amazonaws.com")
     assert code(client.create_service_linked_role, AWSServiceName="rds.amazonaws.com") == "AccessDenied"

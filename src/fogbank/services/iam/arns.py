@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.identity.records import access_keys, arn_of, groups, key_of, policies, profiles, roles, users
 from fogbank.core.service import Permission
+from fogbank.services.iam.linked_services import role_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +59,8 @@ def listed(kind: str) -> Resource:
 
 def _service_linked(call: Call, req: Input) -> str:
     service = req["AWSServiceName"]
-    return f"arn:aws:iam::{call.account}:role/aws-service-role/{service}/*"
+    name = role_name(service, req.get("CustomSuffix", ""))
+    return f"arn:aws:iam::{call.account}:role/aws-service-role/{service}/{name}"
 
 
 def _deleted(call: Call, req: Input) -> str:

@@ -25,6 +25,7 @@ from fogbank.core.identity.records import (
     when,
 )
 from fogbank.core.identity.used import last_use
+from fogbank.services.iam import trust
 from fogbank.services.iam.listing import paged
 from fogbank.services.iam.policy_sources import AWS
 from fogbank.services.iam.service import iam
@@ -136,7 +137,7 @@ class Details:
             "RoleName": role.name,
             "RoleId": role.id,
             **self.common(role),
-            "AssumeRolePolicyDocument": quote(role.trust_given, safe=""),
+            "AssumeRolePolicyDocument": quote(trust.told(self.tx, role), safe=""),
         }
 
     def profile(self, profile: InstanceProfile, role: Role) -> dict[str, Any]:

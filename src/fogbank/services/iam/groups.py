@@ -11,7 +11,7 @@ from fogbank.core.identity.records import Group, arn_of, groups, groups_of, join
 from fogbank.services.iam import users as user_operations
 from fogbank.services.iam.arns import renaming
 from fogbank.services.iam.entities import check_bare, check_new, open_group, open_user
-from fogbank.services.iam.listing import paged
+from fogbank.services.iam.listing import named, paged
 from fogbank.services.iam.rename import rename_group
 from fogbank.services.iam.service import iam
 
@@ -47,8 +47,7 @@ def create_group(call: Call, req: CreateGroupRequestTypeDef) -> dict[str, Any]:
 def get_group(call: Call, req: GetGroupRequestTypeDef) -> dict[str, Any]:
     """A group, with its users."""
     group = open_group(call, req["GroupName"])
-    found = ((str(parts[2]), str(parts[2])) for parts, _ in members.scan(call.tx, call.account, key_of(group.name)))
-    page, more = paged(req, found)
+    page, more = paged(req, ((key, key) for key, _ in named(call, req, members, key_of(group.name))))
     inside = [user for name in page if (user := users.get(call.tx, call.account, name))]
     return {
         "Group": told(call, group),
@@ -61,7 +60,7 @@ def get_group(call: Call, req: GetGroupRequestTypeDef) -> dict[str, Any]:
 def list_groups(call: Call, req: ListGroupsRequestTypeDef) -> dict[str, Any]:
     """The account's groups, by name."""
     prefix = req.get("PathPrefix", "/")
-    found = ((str(parts[1]), one) for parts, one in groups.scan(call.tx, call.account) if one.path.startswith(prefix))
+    found = ((key, group) for key, group in named(call, req, groups) if group.path.startswith(prefix))
     page, more = paged(req, found)
     return {"Groups": [told(call, group) for group in page], **more}
 
@@ -115,8 +114,7 @@ def remove_user_from_group(call: Call, req: RemoveUserFromGroupRequestTypeDef) -
 def list_groups_for_user(call: Call, req: ListGroupsForUserRequestTypeDef) -> dict[str, Any]:
     """The groups that a user is in."""
     user = open_user(call, req["UserName"])
-    found = ((str(parts[2]), one) for parts, one in groups_of.scan(call.tx, call.account, key_of(user.name)))
-    page, more = paged(req, found)
+    page, more = paged(req, named(call, req, groups_of, key_of(user.name)))
     return {"Groups": [told(call, open_group(call, member.group)) for member in page], **more}
 
 

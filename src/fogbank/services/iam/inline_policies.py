@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import Inline, inlines, key_of
 from fogbank.services.iam.entities import SIZES, encoded, open_owner, parse, size
-from fogbank.services.iam.listing import paged
+from fogbank.services.iam.listing import named, paged
 from fogbank.services.iam.service import iam
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def delete(call: Call, owner: Owner, name: str, req: Input) -> dict[str, Any]:
 def listed(call: Call, owner: Owner, name: str, req: Input) -> dict[str, Any]:
     """A page of the names of inline policies."""
     record = open_owner(call, owner, name)
-    found = inlines.scan(call.tx, call.account, owner, key_of(record.name))
-    page, more = paged(req, ((str(parts[3]), one.name) for parts, one in found))
+    found = named(call, req, inlines, owner, key_of(record.name))
+    page, more = paged(req, ((key, one.name) for key, one in found))
     return {"PolicyNames": page, **more}
 
 

@@ -12,7 +12,7 @@ from fogbank.core.service import Permission
 from fogbank.services.iam import roles as role_operations
 from fogbank.services.iam.arns import arn, tagging
 from fogbank.services.iam.entities import check_new, open_changeable_role, open_role
-from fogbank.services.iam.listing import paged
+from fogbank.services.iam.listing import named, paged
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import told_tags, with_tags
 
@@ -62,14 +62,14 @@ def get_instance_profile(call: Call, req: GetInstanceProfileRequestTypeDef) -> d
 def list_instance_profiles(call: Call, req: ListInstanceProfilesRequestTypeDef) -> dict[str, Any]:
     """The account's instance profiles, by name."""
     prefix = req.get("PathPrefix", "/")
-    return listed(call, req, (one for _, one in profiles.scan(call.tx, call.account) if one.path.startswith(prefix)))
+    return listed(call, req, (one for _, one in named(call, req, profiles) if one.path.startswith(prefix)))
 
 
 @iam.operation("scan", "role", takes="RoleName Marker MaxItems")
 def list_instance_profiles_for_role(call: Call, req: ListInstanceProfilesForRoleRequestTypeDef) -> dict[str, Any]:
     """The instance profiles that have a role."""
     role = open_role(call, req["RoleName"])
-    every = (one for _, one in profiles.scan(call.tx, call.account))
+    every = (one for _, one in named(call, req, profiles))
     return listed(call, req, (one for one in every if key_of(one.role) == key_of(role.name)))
 
 

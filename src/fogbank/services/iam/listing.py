@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fogbank.core.paging import read_marker, write_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.store.record import Record
+    from fogbank.store.table import Table
 
 PAGE = 100
 T = TypeVar("T")
+R = TypeVar("R", bound="Record")
+
+
+def named(call: Call, req: Input, table: Table[R], *prefix: str) -> Iterator[tuple[str, R]]:
+    """The records of an account below `prefix`, each with the last part of its key, from the page that is asked for."""
+    after = read_marker(req.get("Marker"))
+    for parts, record in table.scan(call.tx, call.account, *prefix, start_after=after):
+        yield str(parts[-1]), record
 
 
 def paged(req: Input, found: Iterable[tuple[str, T]]) -> tuple[list[T], dict[str, Any]]:

@@ -20,7 +20,7 @@ from fogbank.services.iam.entities import (
     told_boundary,
 )
 from fogbank.services.iam.identifiers import index
-from fogbank.services.iam.listing import paged
+from fogbank.services.iam.listing import named, paged
 from fogbank.services.iam.policies import check_boundary
 from fogbank.services.iam.service import iam
 from fogbank.services.iam.tagging import told_tags, with_tags
@@ -80,7 +80,7 @@ def get_role(call: Call, req: GetRoleRequestTypeDef) -> dict[str, Any]:
 def list_roles(call: Call, req: ListRolesRequestTypeDef) -> dict[str, Any]:
     """The account's roles, by name."""
     prefix = req.get("PathPrefix", "/")
-    found = ((str(parts[1]), role) for parts, role in roles.scan(call.tx, call.account) if role.path.startswith(prefix))
+    found = ((key, role) for key, role in named(call, req, roles) if role.path.startswith(prefix))
     page, more = paged(req, found)
     return {"Roles": [told(call, role, brief=True) for role in page], **more}
 
@@ -164,7 +164,7 @@ def told(call: Call, role: Role, *, brief: bool = False) -> dict[str, Any]:
         "RoleId": role.id,
         "Arn": arn_of(call.account, role),
         "CreateDate": when(role.created),
-        "AssumeRolePolicyDocument": encoded(trust.told(call, role)),
+        "AssumeRolePolicyDocument": encoded(trust.told(call.tx, role)),
         "MaxSessionDuration": role.session,
     }
     if role.description:

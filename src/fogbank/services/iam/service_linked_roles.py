@@ -14,6 +14,7 @@ from fogbank.core.errors import AwsError
 from fogbank.core.identity.records import Role, arn_of, attach, attached, detach, key_of, roles
 from fogbank.services.iam import roles as role_operations
 from fogbank.services.iam.entities import check_new, open_role
+from fogbank.services.iam.linked_services import SERVICES, role_name
 from fogbank.services.iam.service import iam
 from fogbank.store.record import Record
 from fogbank.store.table import Table
@@ -40,49 +41,6 @@ class DeletionTask(Record, version=1):
 
 
 deletion_tasks = Table("iam.deletion_task", DeletionTask)  # account, task's id
-
-# Service principal: (role's name, AWS managed policy, whether a suffix may be given).
-SERVICES: dict[str, tuple[str, str, bool]] = {
-    "access-analyzer.amazonaws.com": ("AWSServiceRoleForAccessAnalyzer", "AccessAnalyzerServiceRolePolicy", False),
-    "autoscaling.amazonaws.com": ("AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy", True),
-    "batch.amazonaws.com": ("AWSServiceRoleForBatch", "BatchServiceRolePolicy", False),
-    "cloudtrail.amazonaws.com": ("AWSServiceRoleForCloudTrail", "CloudTrailServiceRolePolicy", False),
-    "config.amazonaws.com": ("AWSServiceRoleForConfig", "AWSConfigServiceRolePolicy", False),
-    "dynamodb.application-autoscaling.amazonaws.com": (
-        "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable", "AWSApplicationAutoscalingDynamoDBTablePolicy", False,
-    ),
-    "ecs.amazonaws.com": ("AWSServiceRoleForECS", "AmazonECSServiceRolePolicy", False),
-    "ecs.application-autoscaling.amazonaws.com": (
-        "AWSServiceRoleForApplicationAutoScaling_ECSService", "AWSApplicationAutoscalingECSServicePolicy", False,
-    ),
-    "eks.amazonaws.com": ("AWSServiceRoleForAmazonEKS", "AmazonEKSServiceRolePolicy", False),
-    "eks-nodegroup.amazonaws.com": ("AWSServiceRoleForAmazonEKSNodegroup", "AWSServiceRoleForAmazonEKSNodegroup", False),
-    "elasticache.amazonaws.com": ("AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy", False),
-    "elasticbeanstalk.amazonaws.com": (
-        "AWSServiceRoleForElasticBeanstalk", "AWSElasticBeanstalkServiceRolePolicy", False,
-    ),
-    "elasticfilesystem.amazonaws.com": (
-        "AWSServiceRoleForAmazonElasticFileSystem", "AmazonElasticFileSystemServiceRolePolicy", False,
-    ),
-    "elasticloadbalancing.amazonaws.com": (
-        "AWSServiceRoleForElasticLoadBalancing", "AWSElasticLoadBalancingServiceRolePolicy", False,
-    ),
-    "es.amazonaws.com": (
-        "AWSServiceRoleForAmazonElasticsearchService", "AmazonElasticsearchServiceRolePolicy", False,
-    ),
-    "events.amazonaws.com": ("AWSServiceRoleForCloudWatchEvents", "CloudWatchEventsServiceRolePolicy", False),
-    "guardduty.amazonaws.com": ("AWSServiceRoleForAmazonGuardDuty", "AmazonGuardDutyServiceRolePolicy", False),
-    "lambda.amazonaws.com": ("AWSServiceRoleForLambda", "AWSLambdaServiceRolePolicy", False),
-    "opensearchservice.amazonaws.com": (
-        "AWSServiceRoleForAmazonOpenSearchService", "AmazonOpenSearchServiceRolePolicy", False,
-    ),
-    "ops.apigateway.amazonaws.com": ("AWSServiceRoleForAPIGateway", "APIGatewayServiceRolePolicy", False),
-    "organizations.amazonaws.com": ("AWSServiceRoleForOrganizations", "AWSOrganizationsServiceTrustPolicy", False),
-    "rds.amazonaws.com": ("AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy", False),
-    "spot.amazonaws.com": ("AWSServiceRoleForEC2Spot", "AWSEC2SpotServiceRolePolicy", False),
-    "spotfleet.amazonaws.com": ("AWSServiceRoleForEC2SpotFleet", "AWSEC2SpotFleetServiceRolePolicy", False),
-    "ssm.amazonaws.com": ("AWSServiceRoleForAmazonSSM", "AmazonSSMServiceRolePolicy", False),
-}  # fmt: skip
 
 
 @iam.operation("write", "service_linked_role", takes="AWSServiceName Description CustomSuffix")
@@ -119,10 +77,10 @@ def name_and_policy(req: Input) -> tuple[str, str]:
     service, suffix = req["AWSServiceName"], req.get("CustomSuffix", "")
     if service not in SERVICES:
         raise AwsError("InvalidInput", f"Service role for service {service} is unknown or cannot be created here.")
-    base, policy, may_have_suffix = SERVICES[service]
+    _, policy, may_have_suffix = SERVICES[service]
     if suffix and not may_have_suffix:
         raise AwsError("InvalidInput", f"Custom suffix is not allowed for {service}")
-    return f"{base}_{suffix}" if suffix else base, f"{managed.ARN}/aws-service-role/{policy}"
+    return role_name(service, suffix), f"{managed.ARN}/aws-service-role/{policy}"
 
 
 @iam.operation("write", "role", takes="RoleName")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.identity.records import Role
+    from fogbank.store.api import Tx
 
 _ARN: Final = re.compile(r"arn:aws:iam::(\d{12}):(user|role)/(?:[!-~]*/)?([\w+=,.@-]{1,128})", re.ASCII)
 _SESSION: Final = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([\w+=,.@-]{1,128})/([\w+=,.@-]{1,64})", re.ASCII)
@@ -43,13 +44,13 @@ def checked(call: Call, document: str) -> str:
     return _rewritten(document, ids) if ids else document
 
 
-def told(call: Call, role: Role) -> str:
+def told(tx: Tx, role: Role) -> str:
     """A role's trust policy as it was given; a user or role that was renamed shows as it is called now, and one that is gone as
     the id that it had."""
     if role.trust == role.trust_given:
         return role.trust_given
     pairs = zip(_named(json.loads(role.trust_given)), _named(json.loads(role.trust)), strict=True)
-    changed = {arn: now for arn, unique in pairs if arn != unique and (now := _now(call, arn, unique)) != arn}
+    changed = {arn: now for arn, unique in pairs if arn != unique and (now := _now(tx, arn, unique)) != arn}
     return _rewritten(role.trust_given, changed) if changed else role.trust_given
 
 
@@ -68,7 +69,7 @@ def _id(call: Call, value: str) -> str | None:
     match = _ARN.fullmatch(value)
     if match is None:
         return value
-    found = _unique(call, value)
+    found = _unique(call.tx, value)
     return found or _unless_here(call, match[1], value)
 
 
@@ -80,20 +81,20 @@ def _unless_here(call: Call, account: str, value: str) -> str | None:
     return None if known else value
 
 
-def _unique(call: Call, arn: str) -> str | None:
+def _unique(tx: Tx, arn: str) -> str | None:
     """The unique id of the user or role that has this ARN now."""
     match = _ARN.fullmatch(arn)
     if match is None:
         return None
     account, kind, name = match.groups()
-    found = (users if kind == "user" else roles).get(call.tx, account, key_of(name))
+    found = (users if kind == "user" else roles).get(tx, account, key_of(name))
     return found.id if found and arn_of(account, found) == arn else None
 
 
-def _now(call: Call, arn: str, unique: str) -> str:
+def _now(tx: Tx, arn: str, unique: str) -> str:
     """What is shown for a principal that was given as an ARN and is kept by its id."""
     base, colon, label = unique.partition(":")
-    now = arn if _unique(call, arn) == unique else arn_of_id(call.tx, base)
+    now = arn if _unique(tx, arn) == unique else arn_of_id(tx, base)
     if now is None or not colon:
         return now or unique
     account, name = now.split(":")[4], now.rpartition("/")[2]

@@ -13,7 +13,7 @@ from fogbank.services.iam.account_records import held
 from fogbank.services.iam.arns import renaming, tagging
 from fogbank.services.iam.entities import check_bare, check_new, open_user, told_boundary
 from fogbank.services.iam.identifiers import index
-from fogbank.services.iam.listing import paged
+from fogbank.services.iam.listing import named, paged
 from fogbank.services.iam.policies import check_boundary
 from fogbank.services.iam.rename import rename_user
 from fogbank.services.iam.service import iam
@@ -73,7 +73,7 @@ def get_user(call: Call, req: GetUserRequestTypeDef) -> dict[str, Any]:
 def list_users(call: Call, req: ListUsersRequestTypeDef) -> dict[str, Any]:
     """The account's users, by name."""
     prefix = req.get("PathPrefix", "/")
-    found = ((str(parts[1]), user) for parts, user in users.scan(call.tx, call.account) if user.path.startswith(prefix))
+    found = ((key, user) for key, user in named(call, req, users) if user.path.startswith(prefix))
     page, more = paged(req, found)
     return {"Users": [told(call, user, brief=True) for user in page], **more}
 
