@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,6 +273,35 @@ def test_the_logs_of_events_are_held_to_their_limits(tmp_path: Path) -> None:
             path = data.events / kind / f"{10**15 + number}-4194304.ndjson"  # a number that no process can have
             path.write_bytes(b"x" * 1000)
     settings = Settings(data=data.root, events_size=5500, data_events_size=2000)
-    asyncio.run(process.prune(settings))
+    asyncio.run(process.prune(settings, At(10**15)))
     left = {kind: sorted(one.name[15:16] for one in (data.events / kind).iterdir()) for kind in ("management", "data")}
     assert left == {"management": ["3", "4", "5", "6", "7"], "data": ["6", "7"]}
+
+
+def test_events_go_after_ninety_days(tmp_path: Path) -> None:
+    """Whole segments, by their last event; not the one that a living process may be appending to."""
+    data = DataDir(tmp_path / "data")
+    data.create()
+    day = 86_400_000_000
+    management = data.events / "management"
+    for pid, first, last in ((4194303, 0, 1), (4194304, 0, 50), (os.getpid(), 0, 2)):
+        line = b'{"additionalEventData":{"answered":%016d}}' + b"\n"
+        path = management / f"{10**15 + first * day}-{pid}.ndjson"
+        path.write_bytes(b"".join(line % (10**15 + at * day) for at in (first, last)))
+    (data.events / "data" / f"{10**15}-4194304.ndjson").write_bytes(b"torn")
+    asyncio.run(process.prune(Settings(data=data.root), At(10**15 + 90 * day)))
+    assert len(list(management.iterdir())) == 3
+    asyncio.run(process.prune(Settings(data=data.root), At(10**15 + 100 * day)))
+    assert sorted(int(one.stem.partition("-")[2]) for one in management.iterdir()) == sorted([4194304, os.getpid()])
+    assert list((data.events / "data").iterdir()) == []
+
+
+class At(Clock):
+    """A clock that stands, at microseconds since the epoch."""
+
+    def __init__(self, microseconds: int) -> None:
+        super().__init__()
+        self._at = datetime.fromtimestamp(microseconds / 1e6, UTC)
+
+    def now(self) -> datetime:
+        return self._at

@@ -28,6 +28,7 @@ SWEEP_EVERY = 600.0  # seconds
 SWEEP_GRACE = timedelta(minutes=10)  # files younger than this are left alone
 SCRUB_EVERY = 86_400.0  # seconds
 SCRUB_RATE = 32 << 20  # bytes a second: what a background scrub may take of the disk
+EVENTS_KEPT = timedelta(days=90)  # at most, as CloudTrail's event history
 PRUNE_EVERY = 60.0  # seconds: workers do it themselves whenever a segment is full
 _log = logging.getLogger("fogbank.control")
 
@@ -49,7 +50,7 @@ async def _run(settings: Settings) -> None:
         loop.create_task(every(POLL, lambda: carry_out(store, blobs, clock))),
         loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
         loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs), first=SCRUB_EVERY)),
-        loop.create_task(every(PRUNE_EVERY, lambda: prune(settings))),
+        loop.create_task(every(PRUNE_EVERY, lambda: prune(settings, clock))),
     ]
     try:
         await stop.wait()
@@ -106,8 +107,10 @@ async def scrub(store: Store, blobs: Blobs) -> None:
             await asyncio.sleep(step.size / SCRUB_RATE)
 
 
-async def prune(settings: Settings) -> None:
+async def prune(settings: Settings, clock: Clock) -> None:
     """Hold the logs of events to their limits: they may have been lowered, and workers that are gone prune no more."""
     directory, workers = DataDir(settings.data).events, settings.workers
+    before = int((clock.now() - EVENTS_KEPT).timestamp() * 1e6)
     for kind, limit in (("management", settings.events_size), ("data", settings.data_events_size)):
+        await asyncio.to_thread(events.expire, directory / kind, before)
         await asyncio.to_thread(events.prune, directory / kind, limit, events.segment_size(limit, workers))

@@ -127,8 +127,7 @@ def prune(directory: Path, limit: int, segment: int) -> int:
     within its limit until the next one begins.
     """
     found = segments(directory)
-    newest = {one.pid: one for one in found}
-    live = {one for pid, one in newest.items() if os.path.exists(f"/proc/{pid}")}
+    live = _live(found)
     total, removed = sum(max(one.size, 2 * segment) for one in live), 0
     for kept, one in enumerate((one for one in reversed(found) if one not in live), 1):
         total += one.size
@@ -137,6 +136,24 @@ def prune(directory: Path, limit: int, segment: int) -> int:
                 os.unlink(directory / one.name)
                 removed += 1
     return removed
+
+
+def expire(directory: Path, before: int) -> int:
+    """Delete the segments whose last event is older than `before` (microseconds); how many."""
+    found = segments(directory)
+    live, removed = _live(found), 0
+    for one in found:
+        if one.first < before and one not in live and last_time(directory / one.name, one.size) < before:
+            with contextlib.suppress(OSError):
+                os.unlink(directory / one.name)
+                removed += 1
+    return removed
+
+
+def _live(found: list[Segment]) -> set[Segment]:
+    """The newest segment of each process that lives, which it may be appending to."""
+    newest = {one.pid: one for one in found}
+    return {one for pid, one in newest.items() if os.path.exists(f"/proc/{pid}")}
 
 
 class Found(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fogbank.services.cloudtrail.records import Kept
 
 PAGE: Final = 50
+HISTORY: Final = timedelta(days=90)
 LATEST: Final = 9_999_999_999_999_999  # microseconds
 MOST_READ: Final = (
     16 << 20
@@ -39,7 +40,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 @cloudtrail.operation("scan", "*", takes="LookupAttributes StartTime EndTime MaxResults NextToken")
 def lookup_events(call: Call, req: dict[str, Any]) -> dict[str, Any]:
-    """A page of the management events of the caller's account in the region, newest first; `EndTime` counts its whole second."""
+    """A page of the account's management events in the region of the last 90 days, newest first; `EndTime` counts its whole second."""
     attributes = req.get("LookupAttributes") or []
     if len(attributes) > 1:
         raise AwsError("InvalidLookupAttributesException", "You can only specify one lookup attribute at a time.")
@@ -55,6 +56,7 @@ def lookup_events(call: Call, req: dict[str, Any]) -> dict[str, Any]:
     left = MOST_READ
     last: Event | None = None
     more = False
+    since = max(since, _micros(call.now - HISTORY, 0))
     for event in call.events.newest("management", since=since, until=min(until + 999_999, LATEST), before=before):
         if len(found) == most or left <= 0:
             more = True

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from fogbank.core.service import Service
 
-cloudtrail = Service("cloudtrail", resources={}, modules=("lookup",))
+cloudtrail = Service("cloudtrail", resources={}, modules=("lookup", "trails"))
