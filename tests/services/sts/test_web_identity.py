@@ -138,6 +138,8 @@ def test_a_token_that_the_trust_policy_does_not_take(
         ({"iss": None}, "InvalidIdentityToken"),
         ({"iss": "https://accounts.example.com"}, "InvalidIdentityToken"),
         ({"iss": "http://localhost"}, "InvalidIdentityToken"),
+        ({"amr": ["x" * 200] * 20}, "IDPRejectedClaim"),
+        ({"email": "x" * 3000}, "IDPRejectedClaim"),
         ({"https://aws.amazon.com/tags": []}, "IDPRejectedClaim"),
         ({"https://aws.amazon.com/tags": {"principal_tags": {"a": 1}}}, "IDPRejectedClaim"),
         ({"https://aws.amazon.com/tags": {"principal_tags": {"a": ["1", "2"]}}}, "IDPRejectedClaim"),
@@ -235,11 +237,35 @@ def test_a_certificate_that_no_thumbprint_names(region: LocalRegion, sts: Any, p
 def test_a_provider_or_role_that_is_not_there(region: LocalRegion, sts: Any, provider: Provider) -> None:
     role = trusting(region, provider)
     assert refused(sts, f"{role}x", provider.token()) == "AccessDenied"
-    assert refused(sts, role.replace(ACCOUNT, "111122223333"), provider.token()) == "AccessDenied"
+    assert refused(sts, "arn:aws:iam::1:role/worker", provider.token()) == "AccessDenied"
+    assert refused(sts, role.replace(ACCOUNT, "111122223333"), provider.token()) == "InvalidIdentityToken"
     arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider.url}"
     assert assume(sts, role, provider.token())
     region.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert refused(sts, role, provider.token()) == "InvalidIdentityToken"
+
+
+def test_without_a_good_token_nothing_is_learnt_of_roles(region: LocalRegion, sts: Any, provider: Provider) -> None:
+    role = trusting(region, provider)
+    bad = [provider.stranger().token(), provider.token(aud="nobody"), "x.y.z", provider.token(exp=-1)]
+    assert [refused(sts, role, each) for each in bad] == [refused(sts, f"{role}x", each) for each in bad]
+
+
+def test_no_transaction_is_open_while_keys_are_fetched(
+    region: LocalRegion, sts: Any, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = trusting(region, provider)
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider.url}"
+
+    def slow(url: str, thumbprints: tuple[str, ...]) -> bytes:
+        """Meanwhile the provider's clients change."""
+        change = region.client("iam").remove_client_id_from_open_id_connect_provider
+        change(OpenIDConnectProviderArn=arn, ClientID="app")
+        return web_identity.get(url, thumbprints)
+
+    monkeypatch.setattr(web_identity, "KEY_SETS", KeySets(slow))
+    assert refused(sts, role, provider.token()) == "InvalidIdentityToken"
+    assert provider.asked == ["/.well-known/openid-configuration", "/keys"]
 
 
 def test_tags_and_a_source_identity_in_the_token(region: LocalRegion, sts: Any, provider: Provider) -> None:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST: Final = 262_144  # bytes of a document
+MOST: Final = 65_536  # bytes of a document
 QUIET: Final = 3.0  # seconds without a byte
 TOTAL: Final = 5.0  # seconds for a document
 _URL: Final = re.compile(r"https://[!-~]{1,2048}", re.ASCII)

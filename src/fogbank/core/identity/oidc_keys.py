@@ -66,8 +66,8 @@ class KeySets:
         name = (provider.url, provider.thumbprints)
         with self._lock:
             kept = self._kept.get(name)
-        age = now - kept.at if kept else LIFE
-        if kept is None or not 0 <= age < (PAUSE if fresh or kept.keys is None else LIFE):
+        age = now - kept.at if kept else LIFE  # a little below zero where a later request was quicker
+        if kept is None or not -PAUSE < age < (PAUSE if fresh or kept.keys is None else LIFE):
             kept = _Kept(self._get(provider), now)
             with self._lock:
                 if len(self._kept) >= KEPT:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SKEW: Final = 300  # seconds that a provider's clock may be ahead
 LONGEST: Final = 255  # characters of a subject or audience
+FURTHER: Final = 2048  # characters of the claims that become condition keys: they are in the session's token
 LATEST: Final = 1e11  # seconds since the epoch: later is no time
 TAGS: Final = "https://aws.amazon.com/tags"
 SOURCE: Final = "https://aws.amazon.com/source_identity"
@@ -202,6 +203,8 @@ def _keys(payload: dict[str, Any], subject: str, audience: list[str], client: st
     if isinstance(payload.get("email"), str):
         found["email"] = payload["email"]
     issuer = payload["iss"].removeprefix("https://").lower()
+    if sum(len(text) for value in found.values() for text in ([value] if isinstance(value, str) else value)) > FURTHER:
+        raise rejected("The claims are too long")
     prefixes = {issuer, issuer.removesuffix("/")}
     return {f"{prefix}:{name}": value for prefix in sorted(prefixes) for name, value in found.items()}
 

@@ -16,27 +16,42 @@ from fogbank.core.principal import Principal
 from fogbank.core.service import NO_PERMISSION_NEEDED, Permission
 from fogbank.services.sts.assume_role import assumed
 from fogbank.services.sts.grants import checked_tags, credentials, new_session, pack, role_duration, session_policies
-from fogbank.services.sts.roles import find_role, trust_of
+from fogbank.services.sts.roles import account_in, find_role, trust_of
 from fogbank.services.sts.service import sts
 
 if TYPE_CHECKING:
     from types_boto3_sts.type_defs import AssumeRoleWithWebIdentityRequestTypeDef
 
     from fogbank.core.call import Call
+    from fogbank.core.identity.records import OidcProvider
     from fogbank.core.identity.tokens_oidc import Claims
     from fogbank.core.principal import Value
-    from fogbank.core.service import Input
+    from fogbank.core.service import Input, Work
 
 KEY_SETS: Final = KeySets(get)
 
 
+def prepare(call: Call, req: Input) -> Work:
+    """Verify the token, for which the provider's keys may have to be fetched. Comes before any look at the role: who has no good token
+    learns nothing of which roles there are."""
+    account, token, now = account_in(req["RoleArn"]), req["WebIdentityToken"], call.now
+    if account is None:
+        raise refused("sts:AssumeRoleWithWebIdentity")
+    issuer = issuer_of(token)
+    provider = oidc_providers.get(call.tx, account, url_of(issuer))
+    if provider is None:
+        raise unknown(issuer)
+    return lambda: (provider, verify(token, provider, KEY_SETS, now))
+
+
 @sts.operation(
-    "scan",  # in a thread: the provider's keys may have to be fetched
+    "scan",
     "role",
     takes="RoleArn RoleSessionName WebIdentityToken PolicyArns Policy DurationSeconds",
     action=NO_PERMISSION_NEEDED,
     policy=trust_of,
     anonymous=True,
+    prepare=prepare,
 )
 def assume_role_with_web_identity(call: Call, req: AssumeRoleWithWebIdentityRequestTypeDef) -> dict[str, Any]:
     """Temporary credentials of a role, for whoever has a token that the role's trust policy takes."""
@@ -44,7 +59,7 @@ def assume_role_with_web_identity(call: Call, req: AssumeRoleWithWebIdentityRequ
     if found is None:
         raise refused("sts:AssumeRoleWithWebIdentity")
     account, role = found
-    claims = verified(call, account, req["WebIdentityToken"])
+    claims = verified(call, account)
     provider = f"arn:aws:iam::{account}:oidc-provider/{claims.url}"
     need_trust(call, req, account, provider, claims)
     inline, arns = session_policies(call.tx, req, account)
@@ -67,14 +82,14 @@ def assume_role_with_web_identity(call: Call, req: AssumeRoleWithWebIdentityRequ
     return told | ({"SourceIdentity": claims.source_identity} if claims.source_identity else {})
 
 
-def verified(call: Call, account: str, token: str) -> Claims:
-    """What a token says, if a provider of the account issued it."""
-    issuer = issuer_of(token)
-    provider = oidc_providers.get(call.tx, account, url_of(issuer))
-    if provider is None:
-        what = f"No OpenIDConnect provider found in your account for {issuer}"
-        raise AwsError("InvalidIdentityToken", what, status=400)
-    return verify(token, provider, KEY_SETS, call.now)
+def verified(call: Call, account: str) -> Claims:
+    """What the token says, if the provider that it was verified for is still the account's, as it was."""
+    provider: OidcProvider
+    claims: Claims
+    provider, claims = call.prepared
+    if oidc_providers.get(call.tx, account, provider.url) != provider:
+        raise unknown(claims.issuer)
+    return claims
 
 
 def need_trust(call: Call, req: Input, account: str, provider: str, claims: Claims) -> None:
@@ -94,6 +109,12 @@ def need_trust(call: Call, req: Input, account: str, provider: str, claims: Clai
     for action in actions:
         if not call.may(Permission(action, req["RoleArn"], req, keys, needs_policy=True), account, who):
             raise refused(action)
+
+
+def unknown(issuer: str) -> AwsError:
+    """The error for a token of an issuer that is no provider of the account."""
+    what = f"No OpenIDConnect provider found in your account for {issuer}"
+    return AwsError("InvalidIdentityToken", what, status=400)
 
 
 def refused(action: str) -> AwsError:
