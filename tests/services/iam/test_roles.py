@@ -219,7 +219,9 @@ def test_update_role(iam: Any) -> None:
     make(iam, Description="old", MaxSessionDuration=7200)
     iam.update_role(RoleName="work", Description="new")
     found = iam.get_role(RoleName="work")["Role"]
-    assert found["Description"] == "new"
+    assert (found["Description"], found["MaxSessionDuration"]) == ("new", 7200)
+    iam.update_role(RoleName="work", MaxSessionDuration=3600)
+    assert iam.get_role(RoleName="work")["Role"]["Description"] == "new"
     iam.update_role(RoleName="work", Description="new", MaxSessionDuration=43200)
     assert iam.get_role(RoleName="work")["Role"]["MaxSessionDuration"] == 43200
     iam.update_role(RoleName="work", Description="", MaxSessionDuration=3600)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fogbank.core import managed
+from fogbank.services.iam.linked_services import SERVICES
 from fogbank.services.iam.service_linked_roles import DeletionTask, deletion_tasks
 from services.helpers import allow, code, dev, permit, refusal, user_client
 from services.iam.test_policies import ADMIN, HERE, text
@@ -32,6 +34,22 @@ def test_create_service_linked_role(iam: Any) -> None:
     assert found["Description"] == "Scales"
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": SCALING}}
     assert found["AssumeRolePolicyDocument"] == {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_it_has_the_policy_of_its_service(iam: Any, service: str) -> None:
+    name, policy, _ = SERVICES[service]
+    arn = f"arn:aws:iam::aws:policy/aws-service-role/{policy}"
+    if managed.find(arn) is None:
+        assert code(iam.create_service_linked_role, AWSServiceName=service) == "NotImplemented"
+        return
+    assert linked(iam, service)["RoleName"] == name
+    [found] = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    assert found == {"PolicyName": policy, "PolicyArn": arn}
+    make(iam)
+    assert code(iam.attach_role_policy, RoleName="work", PolicyArn=arn) == "PolicyNotAttachable"
+    iam.delete_service_linked_role(RoleName=name)
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 0
 
 
 def test_with_a_suffix(iam: Any) -> None:

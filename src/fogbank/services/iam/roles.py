@@ -49,7 +49,7 @@ def create_role(call: Call, req: CreateRoleRequestTypeDef) -> dict[str, Any]:
     """Make a role, which those may assume whom its trust policy names."""
     name, path, boundary = req["RoleName"], req.get("Path", "/"), req.get("PermissionsBoundary", "")
     if path.startswith("/aws-service-role/"):
-        raise AwsError("InvalidInput", "The path /aws-service-role/ is for service-linked roles, which services make.")
+        raise AwsError("InvalidInput", "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles")
     check_new(call, roles, "role", name)
     role = Role(
         name=name,
@@ -87,12 +87,12 @@ def list_roles(call: Call, req: ListRolesRequestTypeDef) -> dict[str, Any]:
 
 @iam.operation("write", "role", takes="RoleName Description MaxSessionDuration")
 def update_role(call: Call, req: UpdateRoleRequestTypeDef) -> dict[str, Any]:
-    """Change a role's description or its longest session, which is an hour if it is left out. Of a service-linked role only the
-    description may be changed."""
+    """Change a role's description or its longest session; what is left out stays. Of a service-linked role only the description
+    may be changed."""
     if "MaxSessionDuration" in req:
         open_changeable_role(call, req["RoleName"])
     role = open_role(call, req["RoleName"])
-    session = req.get("MaxSessionDuration", DEFAULT_SESSION)
+    session = req.get("MaxSessionDuration", role.session)
     keep(call, msgspec.structs.replace(role, description=req.get("Description", role.description), session=session))
     return {}
 

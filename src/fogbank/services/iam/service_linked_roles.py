@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core import managed
-from fogbank.core.errors import AwsError
+from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.identity.records import Role, arn_of, attach, attached, detach, key_of, roles
 from fogbank.services.iam import roles as role_operations
 from fogbank.services.iam.entities import check_new, open_role
@@ -67,20 +67,22 @@ def create_service_linked_role(call: Call, req: CreateServiceLinkedRoleRequestTy
         service=service,
     )
     role_operations.keep(call, role)
-    if managed.find(policy) is not None:
-        attach(call.tx, call.account, "role", name, policy)
+    attach(call.tx, call.account, "role", name, policy)
     return {"Role": role_operations.told(call, role)}
 
 
 def name_and_policy(req: Input) -> tuple[str, str]:
-    """The name of the role that a service makes for itself, and the ARN of its policy."""
+    """The name of the role that a service makes for itself, and the ARN of its policy. A role is not made without that."""
     service, suffix = req["AWSServiceName"], req.get("CustomSuffix", "")
     if service not in SERVICES:
         raise AwsError("InvalidInput", f"Service role for service {service} is unknown or cannot be created here.")
     _, policy, may_have_suffix = SERVICES[service]
     if suffix and not may_have_suffix:
         raise AwsError("InvalidInput", f"Custom suffix is not allowed for {service}")
-    return role_name(service, suffix), f"{managed.ARN}/aws-service-role/{policy}"
+    arn = f"{managed.ARN}/aws-service-role/{policy}"
+    if managed.find(arn) is None:
+        raise not_implemented(f"The service-linked role of {service}")
+    return role_name(service, suffix), arn
 
 
 @iam.operation("write", "role", takes="RoleName")
