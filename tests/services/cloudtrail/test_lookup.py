@@ -168,7 +168,7 @@ def test_resources(arn: str, expected: tuple[str, str] | None) -> None:
 def test_the_history_is_of_ninety_days(trail: Any, done: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """CloudTrail User Guide, "Working with CloudTrail event history": the past 90 days, whatever is asked for."""
     asked = {"StartTime": datetime(2020, 1, 1, tzinfo=UTC)}
-    assert lookup.HISTORY == timedelta(days=90)
+    assert timedelta(days=90) == lookup.HISTORY
     assert "CreateUser" in names(trail.lookup_events(**asked))
     monkeypatch.setattr(lookup, "HISTORY", timedelta(minutes=-1))  # older than that, all is
     assert names(trail.lookup_events(**asked)) == []
