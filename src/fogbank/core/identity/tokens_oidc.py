@@ -96,8 +96,11 @@ def verify(token: str, provider: OidcProvider, key_sets: KeySets, now: datetime)
     if not isinstance(subject, str) or not subject or len(subject) > LONGEST:
         raise invalid("Missing a required claim: sub")
     tags, transitive = _tags(payload)
+    issuer = issuer_of(token)
+    if url_of(issuer) != provider.url:
+        raise invalid("The token is of another issuer")
     claims = Claims(
-        issuer_of(token), provider.url, subject, client, _keys(payload, subject, audience, client), tags, transitive,
+        issuer, provider.url, subject, client, _keys(payload, subject, audience, client), tags, transitive,
         _source(payload),
     )  # fmt: skip
     _check_signature(parsed, provider, key_sets, now.timestamp())
