@@ -51,7 +51,9 @@ def decide(
         return question.decision("identity", False)
     if policies.boundary is not None and not question.allowed(policies.boundary):
         return question.decision("boundary", False)
-    if policies.session is not None and not question.allowed(policies.session):
+    # A federated user has what its session policies give; without any, only what a resource's policy does.
+    unscoped = policies.session is None and who.kind == "federated"
+    if unscoped or (policies.session is not None and not question.allowed(policies.session)):
         return question.decision("session", False)
     return question.decision("resource" if by_resource else "identity", True)
 
