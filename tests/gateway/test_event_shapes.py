@@ -151,6 +151,23 @@ def test_the_time_is_when_it_was_answered() -> None:
     assert event["eventTime"] == "2023-11-14T22:13:20Z"
 
 
+def test_the_role_that_is_assumed_is_a_resource() -> None:
+    """CloudTrail User Guide, "Logging IAM and AWS STS API calls": AssumeRole's example."""
+    record = record_of("sts", "AssumeRole", {"RoleArn": "r"})
+    arn = f"arn:aws:iam::{ACCOUNT}:role/path/R"
+    record.asked = [Asked("sts:AssumeRole", arn, Decision(True, False, "resource", (), ()))]
+    event = json.loads(told(record, 200, 1, ANSWERED).line)
+    assert event["resources"] == [{"accountId": ACCOUNT, "type": "AWS::IAM::Role", "ARN": arn}]
+
+
+@pytest.mark.parametrize("length", ["", "-1", "1.5", "9" * 5000, "٣", "0x10", " 1"])
+def test_lengths_that_are_none(length: str) -> None:
+    record = record_of("s3", "PutObject", {"Bucket": "b", "Key": "k"})
+    record.request = HttpRequest("PUT", "/b/k", "", {"content-length": length})
+    found = json.loads(told(record, 400, 1, ANSWERED).line)["additionalEventData"]["bytesTransferredIn"]
+    assert found in (0, 3)
+
+
 def test_tls_details() -> None:
     record = record_of("iam", "ListUsers", {})
     assert "tlsDetails" not in json.loads(told(record, 200, 1, ANSWERED).line)

@@ -160,8 +160,26 @@ def test_events(seen: Live) -> None:
         "sourceIPAddress": "127.0.0.1", "userAgent": "test/1", "readOnly": False, "eventType": "AwsApiCall",
         "managementEvent": False, "eventCategory": "Data", "recipientAccountId": seen.account,
         "requestParameters": {"bucketName": "seen", "key": "logged"}, "responseElements": None,
-        "additionalEventData": {"httpStatus": 200, "method": "PUT", "path": "/seen/logged", "decisions": [decision]},
+        "resources": [
+            {"type": "AWS::S3::Object", "ARN": "arn:aws:s3:::seen/logged"}, {"type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::seen"},
+        ],
+        "additionalEventData": {
+            "httpStatus": 200, "bytesTransferredIn": 1, "bytesTransferredOut": 0, "method": "PUT", "path": "/seen/logged",
+            "decisions": [decision],
+        },
     }  # fmt: skip
+
+
+def test_bytes_of_events(seen: Live) -> None:
+    """Of bodies as they are sent: in one piece, as a range of a file, none to a HEAD."""
+    for size in (5, 300_000):
+        put = event_of(seen, seen.ask(seen.signer.sign("PUT", "/seen/sized", body=b"x" * size)))
+        assert put["additionalEventData"]["bytesTransferredIn"] == size
+        assert event_of(seen, seen.get("/seen/sized"))["additionalEventData"]["bytesTransferredOut"] == size
+    head = event_of(seen, seen.ask(seen.signer.sign("HEAD", "/seen/sized")))
+    assert head["additionalEventData"]["bytesTransferredOut"] == 0
+    part = event_of(seen, seen.ask(seen.signer.sign("GET", "/seen/sized", {"range": "bytes=10-19"})))
+    assert part["additionalEventData"]["bytesTransferredOut"] == 10
 
 
 def test_events_of_failures(seen: Live) -> None:

@@ -70,6 +70,8 @@ class Additional(msgspec.Struct, frozen=True, rename=_name):
 
     http_status: int
     microseconds: int
+    bytes_transferred_in: int
+    bytes_transferred_out: int
     method: str
     path: str
     decisions: list[Decided]
@@ -94,6 +96,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename=_name):
     request_id: str
     event_id: str
     read_only: bool
+    resources: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
     event_type: str = "AwsApiCall"
     management_event: bool
     recipient_account_id: str | msgspec.UnsetType = msgspec.UNSET
@@ -146,8 +149,8 @@ class Told(msgspec.Struct, frozen=True):
     lasting: bool
 
 
-def told(record: Record, status: int, microseconds: int, answered: int) -> Told:
-    """The event of an answered request; `answered` in microseconds since the epoch.
+def told(record: Record, status: int, microseconds: int, answered: int, sent: int = 0) -> Told:
+    """The event of an answered request; `answered` in microseconds since the epoch, `sent` the bytes of the answer's body.
 
     In the log of management events is what accounts did. S3's data events are in the other one, and so is what nobody did whom we
     know: whoever can only reach the port must not be able to push the accounts' history out of its log.
@@ -171,12 +174,20 @@ def told(record: Record, status: int, microseconds: int, answered: int) -> Told:
         request_id=record.id,
         event_id=event_id(record.id),
         read_only=meaning.read_only,
+        resources=_resources(record) if meaning.data or meaning.session else msgspec.UNSET,
         management_event=not meaning.data,
         recipient_account_id=_account(record) or msgspec.UNSET,
         event_category="Data" if meaning.data else "Management",
         tls_details=_tls(record) if record.request.scheme == "https" else msgspec.UNSET,
         additional_event_data=Additional(
-            status, microseconds, record.request.method, cut(record.request.path), decisions(record.asked), answered
+            status,
+            microseconds,
+            _received(record),
+            sent,
+            record.request.method,
+            cut(record.request.path),
+            decisions(record.asked),
+            answered,
         ),
     )
     try:
@@ -226,6 +237,25 @@ def _identity(record: Record) -> msgspec.Raw:
     if principal.kind == "anonymous" and isinstance(record.result, dict):
         return who.of_token(record.operation, record.result) or who.encoded(principal)
     return who.encoded(principal)
+
+
+def _received(record: Record) -> int:
+    """How long the caller said that the body is; what it really sent was refused if it was another length."""
+    length = record.request.headers.get("content-length", "0")
+    return int(length) if len(length) < 16 and length.isdecimal() else 0
+
+
+def _resources(record: Record) -> list[dict[str, str]] | msgspec.UnsetType:
+    """The object and the bucket of a data event, the role that was assumed: what CloudTrail names in events of these."""
+    arn = record.asked[0].resource if record.asked else ""
+    if arn.startswith("arn:aws:s3:::"):
+        bucket, _, key = arn.partition("/")
+        found = [{"type": "AWS::S3::Object", "ARN": cut(arn)}] if key else []
+        return [*found, {"type": "AWS::S3::Bucket", "ARN": cut(bucket)}]
+    parts = arn.split(":", 5)
+    if len(parts) == 6 and parts[5].startswith("role/"):
+        return [{"accountId": parts[4], "type": "AWS::IAM::Role", "ARN": cut(arn)}]
+    return msgspec.UNSET
 
 
 def _tls(record: Record) -> dict[str, str]:
@@ -289,6 +319,7 @@ def _without_halves(event: Event) -> Event:
         error_message=_whole(message) if isinstance(message, str) else message,
         request_parameters=OMITTED,
         response_elements=OMITTED,
+        resources=msgspec.UNSET,
         additional_event_data=msgspec.structs.replace(more, path=_whole(more.path), decisions=[]),
     )
 

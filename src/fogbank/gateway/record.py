@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.gateway.event import told
+from fogbank.gateway.respond import size_of
 from fogbank.region.events import MOST_BATCH
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Recorder:
         microseconds = int(seconds * 1e6)
         # Rising, whatever the clock does: the log is searched by it.
         self._answered = max(self._answered + 1, int(record.at.timestamp() * 1e6) + microseconds)
-        event = told(record, response.status, microseconds, self._answered)
+        event = told(record, response.status, microseconds, self._answered, size_of(record.request.method, response))
         waiting = self._waiting[event.kind]
         waiting.add(event.line, self._answered)
         if event.lasting or waiting.size >= MOST_BATCH:
