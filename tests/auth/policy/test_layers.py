@@ -75,7 +75,9 @@ def test_grants_of_resource_policies(who: Caller, principal: Any, bare: bool, li
 def test_a_federated_user_is_limited_where_his_user_is_named() -> None:
     eve = Caller("federated", A, FEDERATED.arn, BOB.arn, FEDERATED.id)
     grant = bucket({"Principal": {"AWS": BOB.arn}})
-    assert ask(NOTHING, who=eve, resource_policy=grant).allowed
+    everything = layer({"Action": "*"})
+    assert ask(Policies(PolicySet.EMPTY, session=everything), who=eve, resource_policy=grant).allowed
+    assert not ask(NOTHING, who=eve, resource_policy=grant).allowed
     assert not ask(Policies(PolicySet.EMPTY, session=NONE), who=eve, resource_policy=grant).allowed
 
 
