@@ -223,6 +223,19 @@ def test_a_provider_that_is_away_is_not_asked_again_at_once(region: LocalRegion,
     assert assume(sts, role, provider.token(later=31))
 
 
+def test_keys_stay_good_while_a_provider_is_away(region: LocalRegion, sts: Any, provider: Provider) -> None:
+    role = trusting(region, provider)
+    assert assume(sts, role, provider.token())
+    provider.publish(status=503)
+    region.advance(seconds=31)
+    unknown = token(provider.claims(31), provider.keys["RS256"], "RS256", "x")
+    assert refused(sts, role, unknown) == "InvalidIdentityToken"
+    assert len(provider.asked) == 3
+    assert assume(sts, role, provider.token(later=31))
+    region.advance(seconds=3600)
+    assert refused(sts, role, provider.token(later=3631)) == "IDPCommunicationError"  # but not for ever
+
+
 def test_a_certificate_that_no_thumbprint_names(region: LocalRegion, sts: Any, provider: Provider) -> None:
     role = trusting(region, provider)
     arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider.url}"

@@ -49,7 +49,14 @@ class Key(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...] | None  # None: they could not be had
-    at: float
+    at: float  # when they were had
+    tried: float  # when they were last asked for
+
+    def is_due(self, now: float, *, fresh: bool) -> bool:
+        """Whether to ask for them again. Times may be ahead a little, where a later request was quicker."""
+        if abs(now - self.tried) < PAUSE:
+            return False
+        return fresh or self.keys is None or not 0 <= now - self.at < LIFE
 
 
 class KeySets:
@@ -66,9 +73,12 @@ class KeySets:
         name = (provider.url, provider.thumbprints)
         with self._lock:
             kept = self._kept.get(name)
-        age = now - kept.at if kept else LIFE  # a little below zero where a later request was quicker
-        if kept is None or not -PAUSE < age < (PAUSE if fresh or kept.keys is None else LIFE):
-            kept = _Kept(self._get(provider), now)
+        if kept is None or kept.is_due(now, fresh=fresh):
+            keys = self._get(provider)
+            if keys is None and kept is not None and abs(now - kept.at) < LIFE:
+                kept = _Kept(kept.keys, kept.at, now)  # a provider that is away now does not make its good keys bad
+            else:
+                kept = _Kept(keys, now, now)
             with self._lock:
                 if len(self._kept) >= KEPT:
                     self._kept.clear()
