@@ -13,8 +13,8 @@ class AwsError(Exception):
 
     `code` is AWS's error code as clients see it (`NoSuchBucket`, `AccessDenied`). The HTTP status comes from the service's
     model or from `wire/overlay`; `status` is only for the rare case where neither can know it. `fields` are further members
-    of the error's shape (S3's `BucketName`, `Key`, …), strings or numbers. Raising one in a handler rolls back its transaction; `remains` is what is
-    written all the same, in a transaction of its own, before the caller is told: that a code was guessed wrong.
+    of the error's shape (S3's `BucketName`, `Key`, …), strings or numbers. Raising one in a handler rolls back its transaction;
+    `remains` is what is written all the same, in a transaction of its own, before the caller is told: that a code was wrong.
     """
 
     def __init__(
