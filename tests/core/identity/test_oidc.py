@@ -1,4 +1,4 @@
-"""Tokens and keys of OpenID Connect providers that are anything: an error of AWS's, never a failure.
+"""Tokens signed with RSA, those of other issuers, those that were changed; keys that are none.
 
 Source: RFC 7515, 7517, 7519; RFC 8725.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,13 +26,6 @@ SECONDS = int(NOW.timestamp())
 KEY = rsa.generate_private_key(65537, 2048)
 PROVIDER = OidcProvider(url="idp.example/realm", clients=("app",), thumbprints=(), created=0, tags={})
 CODES = {"InvalidIdentityToken", "ExpiredTokenException", "IDPRejectedClaim", "IDPCommunicationError"}
-ANY: Any = some.recursive(
-    some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),
-    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=9), inner, max_size=3),
-    max_leaves=6,
-)
-NAMES = ["iss", "sub", "aud", "azp", "exp", "iat", "nbf", "amr", "email"]
-NAMES += [f"https://aws.amazon.com/{name}" for name in ("tags", "source_identity")]
 
 
 def part(value: Any) -> str:
@@ -92,27 +84,6 @@ def test_another_issuers_token(issuer: str) -> None:
     assert believed(token({"alg": "RS256", "kid": "k"}, iss=issuer)) is None
 
 
-@given(name=some.sampled_from(NAMES), value=ANY)
-@settings(max_examples=150, deadline=None)
-def test_a_claim_that_is_anything(name: str, value: Any) -> None:
-    claims = believed(token({"alg": "RS256", "kid": "k"}, **{name: value}))
-    if claims is not None:
-        assert (claims.issuer, claims.audience, claims.url) == ("https://idp.example/realm", "app", PROVIDER.url)
-
-
-@given(header=ANY | some.fixed_dictionaries({"alg": ANY, "kid": ANY, "crit": ANY}))
-@settings(max_examples=80, deadline=None)
-def test_a_header_that_is_anything(header: Any) -> None:
-    claims = believed(token(header))
-    assert claims is None or (header["alg"] == "RS256" and "crit" not in header)
-
-
-@given(some.text(max_size=200) | some.lists(some.binary(max_size=60).map(part), max_size=4).map(".".join))
-@settings(max_examples=80, deadline=None)
-def test_what_is_no_token(text: str) -> None:
-    assert believed(text) is None
-
-
 @given(some.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
 def test_a_character_that_changed(at: int) -> None:
@@ -121,37 +92,6 @@ def test_a_character_that_changed(at: int) -> None:
     changed = good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :]
     found = believed(changed)
     assert found is None or changed.split(".")[:2] == good.split(".")[:2]
-
-
-@given(
-    keys=some.lists(
-        ANY | some.dictionaries(some.sampled_from(["kty", "kid", "alg", "use", "n", "e", "crv", "x", "y"]), ANY),
-        max_size=4,
-    )
-)
-@settings(max_examples=80, deadline=None)
-def test_keys_that_are_anything(keys: Any) -> None:
-    assert (
-        parse_keys(
-            json.dumps({"keys": keys}, allow_nan=False, default=str).encode() if finite(keys) else b'{"keys":[]}'
-        )
-        == ()
-    )
-
-
-def finite(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False)
-    except ValueError:
-        return False
-    return True
-
-
-@given(some.binary(max_size=200))
-@settings(max_examples=60, deadline=None)
-def test_documents_that_are_anything(data: bytes) -> None:
-    with suppress(ValueError):
-        assert isinstance(parse_keys(data), tuple)
 
 
 @pytest.mark.parametrize(
