@@ -10,7 +10,7 @@ import re
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from http.client import HTTPException
-from threading import BoundedSemaphore, Lock
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
@@ -29,7 +29,7 @@ LIFE: Final = 3600.0  # seconds that keys are kept
 PAUSE: Final = 30.0  # seconds between two fetches, whether they worked or not
 KEYS: Final = 100  # of one provider
 KEPT: Final = 256  # providers
-FETCHES: Final = 4  # at once: each holds one of the process's threads
+FETCHES: Final = 4  # at once, of one process
 MIN_BITS, MAX_BITS = 2048, 8192  # of an RSA key
 CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {
     "P-256": ec.SECP256R1,
@@ -37,6 +37,9 @@ CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {
     "P-521": ec.SECP521R1,
 }
 _PART: Final = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+
+
+_Name = tuple[str, tuple[str, ...]]  # a provider's URL and thumbprints
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -48,64 +51,86 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    keys: tuple[Key, ...] | None  # None: they could not be had
-    at: float  # when they were had
-    tried: float  # when they were last asked for
+    """`keys` as they were at `at`; None: they could not be had. `asked` is when they were asked for last."""
 
-    def is_due(self, now: float, *, fresh: bool) -> bool:
-        """Whether to ask for them again. Times may be ahead a little, where a later request was quicker."""
-        if abs(now - self.tried) < PAUSE:
-            return False
-        return fresh or self.keys is None or not 0 <= now - self.at < LIFE
+    keys: tuple[Key, ...] | None
+    at: float
+    asked: float
 
 
 class KeySets:
-    """Providers' keys. One per process, for any thread; `fetch` gives the document of a URL, for a provider with thumbprints."""
+    """Providers' keys. One per process, for any thread; `fetch` gives the document of a URL, for a provider with thumbprints.
 
-    def __init__(self, fetch: Callable[[str, tuple[str, ...]], bytes]) -> None:
+    Keys are fetched in threads of their own, so that a provider that is slow holds no caller, nor its view of the state, for
+    longer than `patience` seconds: a caller is refused then with what SDKs take for a reason to try again.
+    """
+
+    def __init__(self, fetch: Callable[[str, tuple[str, ...]], bytes], patience: float = 2.0) -> None:
         self._fetch = fetch
-        self._kept: dict[tuple[str, tuple[str, ...]], _Kept] = {}
+        self._patience = patience
+        self._kept: dict[_Name, _Kept] = {}
+        self._running: dict[_Name, Event] = {}
         self._lock = Lock()
-        self._slots = BoundedSemaphore(FETCHES)
 
     def of(self, provider: OidcProvider, now: float, *, fresh: bool = False) -> tuple[Key, ...]:
         """A provider's keys; `fresh` where those that are kept lack one. IDPCommunicationError if they cannot be had."""
         name = (provider.url, provider.thumbprints)
         with self._lock:
             kept = self._kept.get(name)
-        if kept is None or kept.is_due(now, fresh=fresh):
-            keys = self._get(provider)
-            if keys is None and kept is not None and abs(now - kept.at) < LIFE:
-                kept = _Kept(kept.keys, kept.at, now)  # a provider that is away now does not make its good keys bad
-            else:
-                kept = _Kept(keys, now, now)
+            done = None if kept is not None and _stands(kept, now, fresh=fresh) else self._start(name, now)
+        if done is not None:
+            if not done.wait(self._patience):
+                raise unreachable()
             with self._lock:
-                if len(self._kept) >= KEPT:
-                    self._kept.clear()
-                self._kept[name] = kept
-        if kept.keys is None:
+                kept = self._kept.get(name)
+        if kept is None or kept.keys is None:
             raise unreachable()
         return kept.keys
 
-    def _get(self, provider: OidcProvider) -> tuple[Key, ...] | None:
-        if not self._slots.acquire(blocking=False):
-            raise unreachable()
+    def _start(self, name: _Name, now: float) -> Event:
+        """A fetch that runs, for all who wait for the same keys; few at once."""
+        running = self._running.get(name)
+        if running is None:
+            if len(self._running) >= FETCHES:
+                raise unreachable()
+            running = self._running[name] = Event()
+            Thread(target=self._run, args=(name, now, running), daemon=True).start()
+        return running
+
+    def _run(self, name: _Name, now: float, done: Event) -> None:
+        keys = None
         try:
-            found = parse_object(
-                self._fetch(f"https://{provider.url}/.well-known/openid-configuration", provider.thumbprints)
-            )
+            keys = self._get(*name)
+        finally:
+            with self._lock:
+                old = self._kept.get(name)
+                still = keys is None and old is not None and old.keys is not None and 0 <= now - old.at < LIFE
+                if len(self._kept) >= KEPT:
+                    self._kept.clear()
+                self._kept[name] = _Kept(old.keys, old.at, now) if old is not None and still else _Kept(keys, now, now)
+                del self._running[name]
+            done.set()
+
+    def _get(self, url: str, thumbprints: tuple[str, ...]) -> tuple[Key, ...] | None:
+        try:
+            found = parse_object(self._fetch(f"https://{url}/.well-known/openid-configuration", thumbprints))
             issuer, where = found.get("issuer"), found.get("jwks_uri")
             if (
                 not isinstance(issuer, str)
-                or issuer.removesuffix("/") != f"https://{provider.url}"
+                or issuer.removesuffix("/") != f"https://{url}"
                 or not isinstance(where, str)
             ):
                 return None
-            return parse_keys(self._fetch(where, provider.thumbprints))
+            return parse_keys(self._fetch(where, thumbprints))
         except (OSError, HTTPException, ValueError):
             return None
-        finally:
-            self._slots.release()
+
+
+def _stands(kept: _Kept, now: float, *, fresh: bool) -> bool:
+    """Whether what is kept is the answer: it is young enough, or was asked for a moment ago."""
+    if 0 <= now - kept.asked < PAUSE:
+        return True
+    return kept.keys is not None and not fresh and 0 <= now - kept.at < LIFE
 
 
 def unreachable() -> AwsError:
