@@ -249,7 +249,7 @@ def test_signed(live: Live, signer: Signer, make: object) -> None:
     assert not wrong, "\n".join(wrong)
     new = {kept for kept in live.kept() - before if not (isinstance(kept, tuple) and b"hostile" in b"".join(kept))}
     assert not new
-    assert live.log()[logged:] == []
+    assert [line for line in live.log()[logged:] if "failed authentications" not in line["message"]] == []
 
 
 @pytest.mark.parametrize("make", [bodies, targets, headers], ids=lambda made: made.__name__)
