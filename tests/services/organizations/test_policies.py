@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.helpers import allow, code, refusal
+from services.helpers import allow, code, permit, refusal, user_client
 from services.organizations.made import CONTROL, FULL, deny, document
 from services.sts.made import session
 from support.region import ACCOUNT
@@ -189,3 +189,16 @@ def test_the_policy_of_aws_stays_as_it_is(house: House) -> None:
     assert code(house.client.delete_policy, PolicyId=FULL) == "InvalidInputException"
     targets = house.client.list_targets_for_policy(PolicyId=FULL)["Targets"]
     assert {each["TargetId"] for each in targets} == {house.root, ACCOUNT}
+
+
+def test_the_type_of_policy_is_a_condition(region: LocalRegion, house: House) -> None:
+    client = user_client(region, "organizations")
+    policy = house.policy(NO_S3)
+    for kind, expected in (("TAG_POLICY", "AccessDeniedException"), (CONTROL, "")):
+        permit(region, allow("organizations:*", StringEquals={"organizations:PolicyType": kind}))
+        if expected:
+            assert code(client.describe_policy, PolicyId=policy) == expected
+            assert code(client.list_policies, Filter=CONTROL) == expected
+        else:
+            client.attach_policy(PolicyId=policy, TargetId=house.root)
+            assert client.list_policies(Filter=CONTROL)

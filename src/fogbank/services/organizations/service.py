@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.service import Service
-from fogbank.services.organizations.names import arn_of
+from fogbank.services.organizations.names import CONTROL, arn_of
 from fogbank.services.organizations.records import tags_at
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def tags(call: Call, _req: Input, arn: str) -> Mapping[str, str]:
 
 def keys(_call: Call, req: Input, _arn: str) -> Mapping[str, str]:
     """The condition keys of Organizations: organizations:PolicyType."""
-    kind = req.get("PolicyType") or req.get("Type") or req.get("Filter")
+    kind = req.get("PolicyType") or req.get("Type") or req.get("Filter") or (CONTROL if "PolicyId" in req else None)
     return {"organizations:policytype": str(kind)} if kind else {}
 
 
