@@ -71,6 +71,16 @@ class Terraform:
         self.run("init", "-input=false", "-no-color")
         self.run("apply", "-auto-approve", "-input=false", "-no-color")
 
+    def change(self, *changes: tuple[str, str]) -> None:
+        """Write the configuration otherwise, and make it so."""
+        main = self._work / "main.tf"
+        text = main.read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        main.write_text(text)
+        self.run("apply", "-auto-approve", "-input=false", "-no-color")
+
     def outputs(self) -> dict[str, Any]:
         """What the configuration gives."""
         return {name: each["value"] for name, each in json.loads(self.run("output", "-json")).items()}

@@ -172,6 +172,53 @@ resource "aws_iam_instance_profile" "work" {
   tags = { Stage = "test" }
 }
 
+resource "aws_iam_role" "exclusive" {
+  name               = "exclusive"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = { Effect = "Allow", Principal = { AWS = aws_iam_role.work.arn }, Action = "sts:AssumeRole" }
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "exclusive" {
+  for_each   = { admin = "arn:aws:iam::aws:policy/AdministratorAccess", read = aws_iam_policy.read.arn }
+  role       = aws_iam_role.exclusive.name
+  policy_arn = each.value
+}
+
+resource "aws_iam_role_policy_attachments_exclusive" "it" {
+  role_name   = aws_iam_role.exclusive.name
+  policy_arns = [for each in aws_iam_role_policy_attachment.exclusive : each.policy_arn]
+}
+
+resource "aws_iam_role_policy" "exclusive" {
+  name   = "only"
+  role   = aws_iam_role.exclusive.name
+  policy = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_role_policies_exclusive" "it" {
+  role_name    = aws_iam_role.exclusive.name
+  policy_names = [aws_iam_role_policy.exclusive.name]
+}
+
+resource "aws_iam_user_policies_exclusive" "ann" {
+  user_name    = aws_iam_user.ann.name
+  policy_names = [aws_iam_user_policy.ann.name]
+}
+
+resource "aws_iam_policy" "shared" {
+  name_prefix = "shared-"
+  policy      = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_policy_attachment" "shared" {
+  name       = "shared"
+  users      = [aws_iam_user.bob.name]
+  groups     = [aws_iam_group.blue.name]
+  policy_arn = aws_iam_policy.shared.arn
+}
+
 resource "aws_iam_service_linked_role" "scaling" {
   aws_service_name = "autoscaling.amazonaws.com"
   custom_suffix    = "test"
@@ -209,6 +256,51 @@ data "aws_iam_instance_profile" "work" {
   name = aws_iam_instance_profile.work.name
 }
 
+data "aws_iam_roles" "service" {
+  path_prefix = "/service/"
+  depends_on  = [aws_iam_role.work]
+}
+
+data "aws_iam_users" "people" {
+  name_regex = "^(ann|bob)"
+  depends_on = [aws_iam_user.ann, aws_iam_user.bob]
+}
+
+data "aws_iam_instance_profiles" "work" {
+  role_name = aws_iam_instance_profile.work.role
+}
+
+data "aws_iam_session_context" "me" {
+  arn = data.aws_caller_identity.me.arn
+}
+
+data "aws_iam_user_ssh_key" "none" {
+  count             = 0
+  encoding          = "SSH"
+  ssh_public_key_id = "none"
+  username          = "none"
+}
+
+data "aws_iam_access_keys" "ann" {
+  user       = aws_iam_user.ann.name
+  depends_on = [aws_iam_access_key.ann]
+}
+
+data "aws_iam_principal_policy_simulation" "bob" {
+  action_names      = ["s3:GetObject"]
+  policy_source_arn = aws_iam_user.bob.arn
+  resource_arns     = ["arn:aws:s3:::data/x"]
+  depends_on        = [aws_iam_user_policy_attachment.bob]
+}
+
+output "many" {
+  value = [
+    length(data.aws_iam_roles.service.names), length(data.aws_iam_users.people.names),
+    length(data.aws_iam_instance_profiles.work.names), length(data.aws_iam_access_keys.ann.access_keys),
+    data.aws_iam_principal_policy_simulation.bob.all_allowed ? 1 : 0,
+  ]
+}
+
 output "role" {
   value = data.aws_iam_role.work.arn
 }
@@ -239,6 +331,22 @@ output "linked" {
 """
 
 
+# What is written otherwise then, and changed in place. The provider sets a user's tags before it renames the user, by the new name.
+RENAMED = ('name                 = "ann"', 'name                 = "anna"')
+CHANGES = (
+    ('"/people/"', '"/staff/"'),
+    ("  permissions_boundary = aws_iam_policy.boundary.arn\n  force", "  force"),
+    ('{ Team = "red", Empty = "" }', '{ team = "blue", More = "x" }'),
+    ('name = "red"\n  path = "/teams/"', 'name = "crimson"\n  path = "/all-teams/"'),
+    ('status = "Inactive"', 'status = "Active"'),
+    ('"s3:ListBucket"', '"s3:ListBucketVersions"'),
+    ('"What works"', '"What works well"'),
+    ("= 7200", "= 10800"),
+    ('"x-1"', '"x-2"'),
+    ('"Scales"', '"Scales well"'),
+)
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A region that really runs."""
@@ -252,6 +360,7 @@ def test_identities(live: Live, tmp_path: Path) -> None:
     try:
         terraform.apply()
         assert "No changes" in terraform.plan()
+        assert terraform.outputs()["many"] == [1, 2, 1, 1, 1]
         here = f"arn:aws:iam::{live.account}:"
         found = terraform.outputs()
         assert found["role"] == f"{here}role/service/work"
@@ -260,6 +369,16 @@ def test_identities(live: Live, tmp_path: Path) -> None:
         assert found["user"] == [f"{here}user/people/ann", f"{here}policy/boundary"]
         assert found["group"] == ["ann", "bob"]
         assert found["profile"] == f"{here}role/service/work"
+        ids = found["role_id"]
+        terraform.change(*CHANGES)
+        assert "No changes" in terraform.plan()
+        terraform.change(RENAMED)
+        assert "No changes" in terraform.plan()
+        found = terraform.outputs()
+        assert found["role_id"] == ids
+        assert found["role"] == f"{here}role/service/work"
+        assert found["user"] == [f"{here}user/staff/anna", ""]
+        assert found["group"] == ["anna", "bob"]
         linked = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling_test"
         assert found["linked"] == f"{here}role/{linked}"
     finally:
