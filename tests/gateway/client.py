@@ -182,10 +182,12 @@ class Signer:
 
 
 class Wire:
-    """One connection. What is sent and when is the test's choice."""
+    """One connection, from any of this machine's addresses. What is sent and when is the test's choice."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None = None, name: str = "localhost") -> None:
-        plain = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+    def __init__(
+        self, port: int, context: ssl.SSLContext | None = None, name: str = "localhost", source: str = "127.0.0.1"
+    ) -> None:
+        plain = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT, source_address=(source, 0))
         self.socket: socket.socket = context.wrap_socket(plain, server_hostname=name) if context else plain
         self._read = self.socket.makefile("rb")
 

@@ -62,9 +62,9 @@ class Live:
         """The process ids of the workers."""
         return [child["pid"] for name, child in self.runtime()["children"].items() if name.startswith("worker")]
 
-    def wire(self) -> Wire:
+    def wire(self, source: str = "127.0.0.1") -> Wire:
         """A new connection."""
-        return Wire(self.port, self.context)
+        return Wire(self.port, self.context, source=source)
 
     def ask(self, sent: Sent) -> Answer:
         """The answer to one request, on a connection of its own."""
