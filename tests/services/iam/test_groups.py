@@ -166,10 +166,3 @@ def test_accounts_have_their_own_groups(region: LocalRegion, iam: Any) -> None:
     assert other.list_groups()["Groups"] == []
     assert code(other.get_group, GroupName="red") == "NoSuchEntity"
     assert code(other.delete_group, GroupName="red") == "NoSuchEntity"
-
-
-def test_a_groups_path_is_authorised(region: LocalRegion, iam: Any) -> None:
-    client = user_client(region, "iam")
-    permit(region, allow("iam:ListGroups", f"{HERE}:group/teams/*"))
-    client.list_groups(PathPrefix="/teams/")
-    assert code(client.list_groups) == "AccessDenied"

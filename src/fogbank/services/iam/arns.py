@@ -52,11 +52,6 @@ def new(kind: str, member: str = "") -> Resource:
     return lambda call, req: f"arn:aws:iam::{call.account}:{kind}{req.get('Path', '/')}{req[name]}"
 
 
-def listed(kind: str) -> Resource:
-    """What listings are authorised on: the path below which they list (`user/` for all)."""
-    return lambda call, req: f"arn:aws:iam::{call.account}:{kind}{req.get('PathPrefix', '/')}"
-
-
 def _service_linked(call: Call, req: Input) -> str:
     service = req["AWSServiceName"]
     name = role_name(service, req.get("CustomSuffix", ""))
@@ -87,11 +82,6 @@ RESOURCES: Mapping[str, Resource] = {
     "new_role": new("role"),
     "new_profile": new("instance-profile"),
     "new_policy": new("policy", "PolicyName"),
-    "users": listed("user"),
-    "groups": listed("group"),
-    "roles": listed("role"),
-    "profiles": listed("instance-profile"),
-    "policies": listed("policy"),
     "policy": lambda _call, req: str(req["PolicyArn"]),
     "service_linked_role": _service_linked,
     "deletion_task": _deleted,
@@ -140,9 +130,9 @@ def _boundary(call: Call, resource: str) -> str:
     return found.boundary if found else ""
 
 
-def renaming(kind: str) -> Callable[[Call, Any], list[Permission]]:
+def renaming(action: str, kind: str) -> Callable[[Call, Any], list[Permission]]:
     """What renaming needs beside: the same right to what it is called then (IAM User Guide, "Rename an IAM user")."""
-    action, member = f"iam:Update{kind.capitalize()}", f"New{kind.capitalize()}Name"
+    member = f"New{kind.capitalize()}Name"
 
     def also(call: Call, req: Input) -> list[Permission]:
         if member not in req and "NewPath" not in req:
@@ -150,7 +140,7 @@ def renaming(kind: str) -> Callable[[Call, Any], list[Permission]]:
         old = TABLES[kind][1].get(call.tx, call.account, key_of(req[TABLES[kind][0]]))
         path = req.get("NewPath", old.path if old else "/")
         name = req.get(member, old.name if old else "*")
-        return [Permission(action, f"arn:aws:iam::{call.account}:{kind}{path}{name}", req)]
+        return [Permission(f"iam:{action}", f"arn:aws:iam::{call.account}:{kind}{path}{name}", req)]
 
     return also
 

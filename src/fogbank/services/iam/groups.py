@@ -56,7 +56,7 @@ def get_group(call: Call, req: GetGroupRequestTypeDef) -> dict[str, Any]:
     }
 
 
-@iam.operation("scan", "groups", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
 def list_groups(call: Call, req: ListGroupsRequestTypeDef) -> dict[str, Any]:
     """The account's groups, by name."""
     prefix = req.get("PathPrefix", "/")
@@ -65,7 +65,7 @@ def list_groups(call: Call, req: ListGroupsRequestTypeDef) -> dict[str, Any]:
     return {"Groups": [told(call, group) for group in page], **more}
 
 
-@iam.operation("write", "group", takes="GroupName NewPath NewGroupName", also=renaming("group"))
+@iam.operation("write", "group", takes="GroupName NewPath NewGroupName", also=renaming("UpdateGroup", "group"))
 def update_group(call: Call, req: UpdateGroupRequestTypeDef) -> dict[str, Any]:
     """Rename a group, or give it another path."""
     group = open_group(call, req["GroupName"])

@@ -58,7 +58,7 @@ def get_instance_profile(call: Call, req: GetInstanceProfileRequestTypeDef) -> d
     return {"InstanceProfile": told(call, open_profile(call, req["InstanceProfileName"]))}
 
 
-@iam.operation("scan", "profiles", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
 def list_instance_profiles(call: Call, req: ListInstanceProfilesRequestTypeDef) -> dict[str, Any]:
     """The account's instance profiles, by name."""
     prefix = req.get("PathPrefix", "/")

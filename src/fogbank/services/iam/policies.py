@@ -73,7 +73,7 @@ def get_policy(call: Call, req: GetPolicyRequestTypeDef) -> dict[str, Any]:
     return {"Policy": told(call, found) if isinstance(found, ManagedPolicy) else told_aws(call, found)}
 
 
-@iam.operation("scan", "policies", takes="Scope OnlyAttached PathPrefix PolicyUsageFilter Marker MaxItems")
+@iam.operation("scan", "*", takes="Scope OnlyAttached PathPrefix PolicyUsageFilter Marker MaxItems")
 def list_policies(call: Call, req: ListPoliciesRequestTypeDef) -> dict[str, Any]:
     """Managed policies: the account's, AWS's or both."""
     prefix, usage = req.get("PathPrefix", "/"), req.get("PolicyUsageFilter")

@@ -76,7 +76,7 @@ def get_role(call: Call, req: GetRoleRequestTypeDef) -> dict[str, Any]:
     return {"Role": told(call, role) | {"RoleLastUsed": last}}
 
 
-@iam.operation("scan", "roles", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
 def list_roles(call: Call, req: ListRolesRequestTypeDef) -> dict[str, Any]:
     """The account's roles, by name."""
     prefix = req.get("PathPrefix", "/")

@@ -69,7 +69,7 @@ def get_user(call: Call, req: GetUserRequestTypeDef) -> dict[str, Any]:
     return {"User": {"Path": "/", "UserName": "root", "UserId": call.account, "Arn": arn, "CreateDate": when(0)}}
 
 
-@iam.operation("scan", "users", takes="PathPrefix Marker MaxItems")
+@iam.operation("scan", "*", takes="PathPrefix Marker MaxItems")
 def list_users(call: Call, req: ListUsersRequestTypeDef) -> dict[str, Any]:
     """The account's users, by name."""
     prefix = req.get("PathPrefix", "/")
@@ -78,7 +78,7 @@ def list_users(call: Call, req: ListUsersRequestTypeDef) -> dict[str, Any]:
     return {"Users": [told(call, user, brief=True) for user in page], **more}
 
 
-@iam.operation("write", "user", takes="UserName NewPath NewUserName", also=renaming("user"))
+@iam.operation("write", "user", takes="UserName NewPath NewUserName", also=renaming("UpdateUser", "user"))
 def update_user(call: Call, req: UpdateUserRequestTypeDef) -> dict[str, Any]:
     """Rename a user, or give it another path; it keeps its id, and all that it has."""
     user = open_user(call, req["UserName"])
