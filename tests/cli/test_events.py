@@ -152,3 +152,24 @@ def test_following(kept: Kept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     kept.add(event("R11"), NOW + 4)
     events.follow_once(reader, kinds, offsets, ALL, True)
     assert [json.loads(line)["requestID"] for line in capsys.readouterr().out.splitlines()] == ["R11", "R10"]
+
+
+def test_following_shows_each_event_once(
+    kept: Kept, fogbank: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes while the older ones are read is among them, and behind the place where following begins."""
+    real, rounds = events.before, iter(range(3))
+
+    def before(*given: Any) -> Any:
+        kept.add(event("R8"), NOW + 1)
+        return real(*given)
+
+    class Waited:
+        def wait(self, _seconds: float) -> None:
+            if next(rounds) == 1:
+                raise KeyboardInterrupt
+            kept.add(event("R9"), NOW + 2)
+
+    monkeypatch.setattr(events, "before", before)
+    monkeypatch.setattr("threading.Event", Waited)
+    assert ids(fogbank("events", "--json", "--follow"))[-2:] == ["R8", "R9"]

@@ -12,7 +12,7 @@ import click
 from fogbank.cli.options import settings_of, which_region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from fogbank.region.events import EventReader, Found, Kind
@@ -65,11 +65,14 @@ def events(
     kinds = KINDS if data_events else KINDS[:1]
     start = int((Clock().now() - since).timestamp() * 1e6) if since else 0
     offsets = {kind: reader.ends(kind) for kind in kinds}
-    for found in before(reader, kinds, start, limit or (None if since else SHOWN), wanted):
-        show(found, as_json)
+    shown = set()  # what came between the two looks is in both
+    for record in before(reader, kinds, start, limit or (None if since else SHOWN), wanted):
+        show(record, as_json)
+        shown.add(record["requestID"])
     with suppress(KeyboardInterrupt):
         while follow:
-            follow_once(reader, kinds, offsets, wanted, as_json)
+            follow_once(reader, kinds, offsets, wanted, as_json, shown)
+            shown.clear()
 
 
 def before(
@@ -93,14 +96,15 @@ def follow_once(
     offsets: dict[Kind, dict[str, int]],
     wanted: dict[str, Any],
     as_json: bool,
+    shown: Collection[str] = (),
 ) -> None:
-    """Show what came since the last time, and wait a moment."""
+    """Show what came since the last time, but for the requests that were `shown`, and wait a moment."""
     from threading import Event
 
     new = sorted(found for kind in kinds for found in reader.since(kind, offsets[kind]))
     for found in new:
         record = record_of(found, wanted)
-        if record is not None:
+        if record is not None and record["requestID"] not in shown:
             show(record, as_json)
     Event().wait(POLL)
 
