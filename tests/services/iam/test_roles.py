@@ -353,3 +353,19 @@ def test_creating_with_tags_needs_the_right_to_tag(region: LocalRegion) -> None:
     assert "iam:TagRole" in error["Message"]
     permit(region, allow("iam:CreateRole"), allow("iam:TagRole", StringEquals={"aws:RequestTag/Team": "red"}))
     client.create_role(RoleName="work", AssumeRolePolicyDocument=EC2, Tags=tags)
+
+
+def test_a_namesake_is_not_trusted(region: LocalRegion, iam: Any) -> None:
+    sts = user_client(region, "sts")
+    role = make(iam, "work", trust({"AWS": f"{HERE}:user/ann"}))
+    sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session")
+    for key in iam.list_access_keys(UserName="ann")["AccessKeyMetadata"]:
+        iam.delete_access_key(UserName="ann", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="ann")
+    namesake = user_client(region, "sts")
+    assert code(namesake.assume_role, RoleArn=role["Arn"], RoleSessionName="session") == "AccessDenied"
+    iam.update_user(UserName="ann", NewUserName="other")
+    iam.update_assume_role_policy(RoleName="work", PolicyDocument=trust({"AWS": f"{HERE}:user/other"}))
+    namesake.assume_role(RoleArn=role["Arn"], RoleSessionName="session")
+    iam.update_user(UserName="other", NewUserName="renamed")
+    namesake.assume_role(RoleArn=role["Arn"], RoleSessionName="session")
