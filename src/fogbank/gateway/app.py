@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fogbank.core.call import Body
-    from fogbank.core.identity.directory import Credential, Directory
+    from fogbank.core.identity.directory import Directory
     from fogbank.core.principal import Principal
     from fogbank.core.region import Region
     from fogbank.core.service import Work
@@ -84,30 +84,30 @@ class Gateway:
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
         record.claim = claim = auth.claim(request)
-        credential = steps.find_credential(self.region, self._directory, claim, record.at) if claim else None
+        if claim is not None and not self._directory.knows(claim.access_key_id, claim.session_token):
+            with self.region.store.snapshot() as tx:  # an unknown key is refused before anything else is looked at
+                steps.find_credential(tx, self._directory, claim, record.at)
         if needs_body(request, claim.service if claim else None):
-            request.body = await self._read(request, source, "query", credential)
+            request.body = await self._read(request, source, "query", claim)
         received = steps.Received(request, record.id, record.at)
         record.identified = identified = steps.identify(self.region, received, claim)
         if bodies.announced_by(request.headers) and not identified.streams and not request.body:
-            steps.give_body(identified, await self._read(request, source, identified.meaning.protocol, credential))
+            steps.give_body(identified, await self._read(request, source, identified.meaning.protocol, claim))
         if len(request.body) > bodies.LARGE:
-            admitted = await asyncio.get_running_loop().run_in_executor(
-                None, self._admit, record, identified, credential
-            )
+            admitted = await asyncio.get_running_loop().run_in_executor(None, self._admit, record, identified)
         else:
-            admitted = self._admit(record, identified, credential)
+            admitted = self._admit(record, identified)
         return await self._carry_out(record, admitted, source) if isinstance(admitted, steps.Authorised) else admitted
 
-    async def _read(self, request: HttpRequest, source: Source, protocol: str, credential: Credential | None) -> bytes:
-        most = bodies.limit_of(protocol, self._max_body, known=credential is not None)
+    async def _read(self, request: HttpRequest, source: Source, protocol: str, claim: auth.Claim | None) -> bytes:
+        most = bodies.limit_of(protocol, self._max_body, known=claim is not None)
         return await bodies.read_whole(source, request.headers, most)
 
-    def _admit(
-        self, record: Record, identified: steps.Identified, credential: Credential | None
-    ) -> steps.Authorised | HttpResponse:
+    def _admit(self, record: Record, identified: steps.Identified) -> steps.Authorised | HttpResponse:
         """From the signature to the permission, in one view of the state; and on to the answer, where that is a lookup."""
         with self.region.store.snapshot() as tx:
+            claim = identified.claim
+            credential = steps.find_credential(tx, self._directory, claim, record.at) if claim else None
             authenticated = steps.authenticate(identified, credential)
             record.principal = authenticated.principal
             steps.decode_body(authenticated)

@@ -134,12 +134,11 @@ def check_path(path: str) -> None:
         )
 
 
-def find_credential(region: Region, directory: Directory, claim: auth.Claim, now: datetime) -> Credential:
-    """The credential of the access key that a request names. An unknown one is refused before anything else is looked at."""
+def find_credential(tx: Tx, directory: Directory, claim: auth.Claim, now: datetime) -> Credential:
+    """The credential of the access key that a request names, as it is in this transaction."""
     dialect = auth.dialect_of(claim.service, protocol_of(claim.service))
     try:
-        with region.store.snapshot() as tx:
-            credential = directory.find(tx, claim.access_key_id, claim.session_token, now)
+        credential = directory.find(tx, claim.access_key_id, claim.session_token, now)
     except BadToken:
         raise auth.invalid_token(dialect) from None
     except ExpiredToken:
@@ -238,15 +237,7 @@ def caller_now(tx: Tx, directory: Directory, parsed: Parsed) -> Principal:
     principal, claim = parsed.authenticated.principal, parsed.authenticated.identified.claim
     if claim is None:
         return principal
-    identified = parsed.authenticated.identified
-    try:
-        found = directory.find(tx, claim.access_key_id, claim.session_token, identified.received.at)
-    except (BadToken, ExpiredToken):
-        found = None
-    if found is None:
-        dialect = auth.dialect_of(claim.service, identified.meaning.protocol)
-        raise auth.unknown_key(dialect, claim.access_key_id)
-    return found.principal
+    return find_credential(tx, directory, claim, parsed.authenticated.identified.received.at).principal
 
 
 def need(call: Call, parsed: Parsed, permission: Permission) -> None:

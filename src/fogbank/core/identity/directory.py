@@ -63,6 +63,10 @@ class Directory:
         self._principals: dict[tuple[str, str], tuple[bytes, Principal]] = {}  # by access key and token
         self._sessions: dict[tuple[str, str], Session] = {}  # by access key and token
 
+    def knows(self, access_key_id: str, token: str | None) -> bool:
+        """Whether the credential was found before, by this process. Whether it still is, only `find` tells."""
+        return access_key_id in self._long if token is None else (access_key_id, token) in self._principals
+
     def find(self, tx: Tx, access_key_id: str, token: str | None, now: datetime) -> Credential | None:
         """The credential; None if there is none of this id, or it is switched off.
 
