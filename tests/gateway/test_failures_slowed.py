@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fogbank.gateway import failures_slowed
 from fogbank.gateway.failures_slowed import CODES, FREE, LONGEST, MOST_HELD, MOST_SOURCES, Slowed, source_of
+from fogbank.gateway.respond import address_of
 from services.helpers import signed
 from support.region import KEY_ID
 
@@ -220,3 +221,16 @@ def test_a_region_holds_up_failing_signatures_only(region: LocalRegion) -> None:
 
 def test_the_real_wait_is_asyncios() -> None:
     assert failures_slowed.Slowed()._wait is asyncio.sleep
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        ("127.0.0.1:5", "127.0.0.1"),
+        ("[::1]:33316", "::1"),
+        ("[2001:db8::5]:1", "2001:db8::5"),
+        ("[::ffff:192.0.2.1]:2", "192.0.2.1"),
+    ],
+)
+def test_addresses_as_the_server_gives_them(client: str, address: str) -> None:
+    assert address_of(client) == address

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.authorize import Asked
     from fogbank.core.events import Events
+    from fogbank.core.identity.mfa import Attempts
     from fogbank.core.ids import Ids
     from fogbank.core.principal import Principal
     from fogbank.core.service import Bound, Input
@@ -59,7 +60,7 @@ class Call:
     """
 
     __slots__ = (
-        "account", "asked", "body", "bound", "events", "ids", "input", "now", "prepared", "principal", "region", "request",
+        "account", "asked", "attempts", "body", "bound", "events", "ids", "input", "now", "prepared", "principal", "region", "request",
         "request_id", "scope_region", "served", "tx", "vault",
     )  # fmt: skip
 
@@ -75,6 +76,7 @@ class Call:
         request: HttpRequest,
         ids: Ids,
         vault: Vault,
+        attempts: Attempts,
         events: Events,
         asked: list[Asked],
         bound: Bound,
@@ -92,6 +94,7 @@ class Call:
         self.request = request
         self.ids = ids
         self.vault = vault
+        self.attempts = attempts
         self.events = events
         self.asked = asked
         self.bound = bound

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fogbank.core.identity.mfa import Attempts
+
 if TYPE_CHECKING:
     from fogbank.core.clock import Clock
     from fogbank.core.events import Events
@@ -26,3 +28,4 @@ class Region(msgspec.Struct, frozen=True):
     ids: Ids
     vault: Vault
     events: Events
+    attempts: Attempts = msgspec.field(default_factory=Attempts)

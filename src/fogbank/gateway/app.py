@@ -215,6 +215,7 @@ class Gateway:
             request=identified.meaning.request,
             ids=region.ids,
             vault=region.vault,
+            attempts=region.attempts,
             events=region.events,
             asked=record.asked,
             bound=parsed.bound,

@@ -33,8 +33,12 @@ def request_of(scope: Any) -> HttpRequest:
     method = scope.method
     if "content-length" not in headers and method in ("PUT", "POST") and scope.http_version == "2":
         headers["transfer-encoding"] = "chunked"  # what HTTP/2 does not say: a body of unknown length
-    client = scope.client.rpartition(":")[0]
-    return HttpRequest(method, scope.path, scope.query_string, headers, b"", client, scope.scheme)
+    return HttpRequest(method, scope.path, scope.query_string, headers, b"", address_of(scope.client), scope.scheme)
+
+
+def address_of(client: str) -> str:
+    """The address of `address:port`, as policies compare it: without brackets, and IPv4 as such where a socket of both took it."""
+    return client.rpartition(":")[0].removeprefix("[").removesuffix("]").removeprefix("::ffff:")
 
 
 def joined(items: list[tuple[str, str]]) -> dict[str, str]:

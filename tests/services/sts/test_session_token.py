@@ -6,6 +6,7 @@ Source: STS API Reference, GetSessionToken; IAM User Guide, "Compare AWS STS cre
 from __future__ import annotations
 
 from base64 import b32decode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -164,3 +165,14 @@ def test_codes_cannot_be_guessed(region: LocalRegion) -> None:
     assert code(client.get_session_token, **device.shown()) == "AccessDenied"
     region.clock.advance(timedelta(seconds=301))
     assert made(client, **device.shown())
+
+
+def test_codes_cannot_be_guessed_in_a_burst(region: LocalRegion) -> None:
+    """All at once, so that none has been counted in the state when the others are checked."""
+    client, device = user(region), Device(region)
+    right = device.shown()
+    guesses = [f"{number:06}" for number in range(60) if f"{number:06}" != right["TokenCode"]]
+    with ThreadPoolExecutor(16) as pool:
+        told = list(pool.map(lambda guess: code(client.get_session_token, **{**right, "TokenCode": guess}), guesses))
+    assert set(told) == {"AccessDenied"}
+    assert code(client.get_session_token, **right) == "AccessDenied"

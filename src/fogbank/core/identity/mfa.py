@@ -26,8 +26,32 @@ STEP: Final = 30  # seconds
 DIGITS: Final = 6
 NEAR: Final = 1  # steps that a device's clock may be off either way
 WRONG: Final = 10  # codes, after which a device takes none
+MOST_SHOWN: Final = 65_536  # devices whose codes are counted in a process
 LOCKED: Final = 300  # seconds that it takes none for
 FAR: Final = 240  # steps that are searched for two consecutive codes: two hours either way
+
+
+class Attempts:
+    """Codes that this process was shown lately and that were not right yet, counted before they are checked: a burst of guesses is
+    over before the first of them is in the state."""
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, str, str], tuple[int, float]] = {}  # count and when it began
+
+    def may(self, account: str, user_name: str, serial: str, now: datetime) -> bool:
+        """Count a code that a user shows; whether it is to be looked at."""
+        key, seconds = (account, user_name, serial), now.timestamp()
+        count, since = self._shown.get(key, (0, seconds))
+        if seconds - since >= LOCKED:
+            count, since = 0, seconds
+        if len(self._shown) >= MOST_SHOWN:
+            self._shown.clear()
+        self._shown[key] = (count + 1, since)
+        return count < WRONG
+
+    def right(self, account: str, user_name: str, serial: str) -> None:
+        """A code was right: those before it count no more."""
+        self._shown.pop((account, user_name, serial), None)
 
 
 class Failures(Record, version=1):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fogbank.auth.policy import Policies, Policy, PolicyError, PolicySet, parse_policy
 from fogbank.core import managed
 from fogbank.core.identity.accounts import controls
-from fogbank.core.identity.records import attached, groups_of, inlines, key_of, policies, versions
+from fogbank.core.identity.records import arn_of, attached, groups_of, inlines, key_of, policies, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,9 @@ def document_of(tx: Tx, arn: str) -> str | None:
         return None if found is None else found.document
     account, name = arn.split(":")[4], key_of(arn.rpartition("/")[2])
     policy = policies.get(tx, account, name)
-    version = None if policy is None else versions.get(tx, account, name, policy.default)
+    if policy is None or arn_of(account, policy) != arn:  # a namesake under another path is another policy
+        return None
+    version = versions.get(tx, account, name, policy.default)
     return None if version is None else version.document
 
 

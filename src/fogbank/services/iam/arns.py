@@ -71,7 +71,13 @@ def _key_user(call: Call, req: Input) -> str:
     return arn(call, "user", key.user if key and key.account == call.account else "")
 
 
+def _user_or_all(call: Call, req: Input) -> str:
+    """A user, or all of them where the request is for all."""
+    return f"arn:aws:iam::{call.account}:user/*" if req.get("AllUsers") else existing("user")(call, req)
+
+
 RESOURCES: Mapping[str, Resource] = {
+    "user_or_all": _user_or_all,
     "key_user": _key_user,
     "user": existing("user"),
     "group": existing("group"),

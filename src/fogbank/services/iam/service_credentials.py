@@ -63,7 +63,7 @@ def create_service_specific_credential(
     return {"ServiceSpecificCredential": with_secret(call, kept, secret)}
 
 
-@iam.operation("scan", "user", takes="UserName ServiceName AllUsers Marker MaxItems")
+@iam.operation("scan", "user_or_all", takes="UserName ServiceName AllUsers Marker MaxItems")
 def list_service_specific_credentials(call: Call, req: ListServiceSpecificCredentialsRequestTypeDef) -> dict[str, Any]:
     """A user's credentials, or all users', without their secrets."""
     service = supported(req["ServiceName"]) if "ServiceName" in req else ""

@@ -186,7 +186,8 @@ def device_shown(call: Call, req: Input) -> MfaDevice | None:
         raise invalid("SerialNumber and TokenCode must be given together")
     who = call.principal
     name = who.name if who.kind == "user" else ""
-    found = mfa.shown(call.tx, call.vault, call.account, name, serial, code, call.now)
+    may = call.attempts.may(call.account, name, serial[:256], call.now)
+    found = mfa.shown(call.tx, call.vault, call.account, name, serial, code, call.now) if may else None
     if found is None:
         what = "MultiFactorAuthentication failed with invalid MFA one time pass code."
         account, now = call.account, call.now
