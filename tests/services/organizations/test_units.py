@@ -104,3 +104,12 @@ def test_a_resource_that_is_not_there(house: House) -> None:
         assert code(house.client.tag_resource, ResourceId=name, Tags=[]) == "TargetNotFoundException"
         assert code(house.client.list_tags_for_resource, ResourceId=name) == "TargetNotFoundException"
         assert code(house.client.untag_resource, ResourceId=name, TagKeys=["a"]) == "TargetNotFoundException"
+
+
+def test_tag_keys_that_differ_in_case_alone(house: House) -> None:
+    """A condition on aws:RequestTag/team sees one of them, so both together would get past it."""
+    both = [{"Key": "Team", "Value": "sec"}, {"Key": "team", "Value": "dev"}]
+    assert code(house.client.tag_resource, ResourceId=house.root, Tags=both) == "InvalidInputException"
+    house.client.tag_resource(ResourceId=house.root, Tags=both[:1])
+    assert code(house.client.tag_resource, ResourceId=house.root, Tags=both[1:]) == "InvalidInputException"
+    assert house.client.list_tags_for_resource(ResourceId=house.root)["Tags"] == both[:1]

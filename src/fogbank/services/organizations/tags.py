@@ -68,9 +68,10 @@ def new_tags(req: Input) -> dict[str, str]:
 
 
 def merged(old: Mapping[str, str], given: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Tags after some were set."""
+    """Tags after some were set. Keys that differ in case alone are refused: conditions on tags could not tell them apart."""
     keys = [tag["Key"] for tag in given]
-    if len(set(keys)) != len(keys):
+    known = {key.lower(): key for key in old}
+    if len({key.lower() for key in keys}) != len(keys) or any(known.get(key.lower(), key) != key for key in keys):
         raise invalid("DUPLICATE_TAG_KEY", "Tag keys must be unique.")
     if any(key.lower().startswith("aws:") for key in keys):
         raise invalid("INVALID_SYSTEM_TAGS_PARAMETER", "You can't add, edit, or delete system tag keys.")
