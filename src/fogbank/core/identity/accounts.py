@@ -9,13 +9,13 @@ Source: Organizations User Guide, "Terminology and concepts", "Service control p
 from __future__ import annotations
 
 from base64 import b32decode
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from fogbank.auth.policy import PolicyError, PolicySet, parse_policy
+from fogbank.auth.policy import PolicySet
 from fogbank.core.identity import generation
+from fogbank.core.identity.documents import DENY, compiled
 from fogbank.store.record import Record
 from fogbank.store.table import Table
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 FULL_ACCESS: Final = "p-FullAWSAccess"
 _NUMBERS: Final = 9 * 10**11
-_DENY: Final = (
-    '{"Version":"2012-10-17","Statement":[{"Sid":"NotUnderstood","Effect":"Deny","Action":"*","Resource":"*"}]}'
-)
 
 
 class EmailTaken(Exception):
@@ -247,16 +244,8 @@ def controls(tx: Tx, account: str) -> tuple[PolicySet, ...]:
 def _attached(tx: Tx, organization: Organization, target: str) -> Iterator[Policy]:
     for _, one in controls_of.scan(tx, organization.id, target):
         found = control_policy(tx, organization, one.policy)
-        yield _compiled(_DENY if found is None else found.document, f"{one.policy} (service control, of {target})")
-
-
-@lru_cache(maxsize=512)
-def _compiled(document: str, name: str) -> Policy:
-    """A service control policy; one that is not understood denies everything."""
-    try:
-        return parse_policy(document, "control", name)
-    except PolicyError:
-        return parse_policy(_DENY, "control", name)
+        name = f"{one.policy} (service control, of {target})"
+        yield compiled(DENY if found is None else found.document, name, "control")
 
 
 def organization_keys(tx: Tx, account: str) -> dict[str, str | tuple[str, ...]]:

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from fogbank.auth.policy import Policies, Policy, PolicyError, PolicySet, parse_policy
+from fogbank.auth.policy import Policies, PolicySet
 from fogbank.core import managed
 from fogbank.core.identity.accounts import controls
+from fogbank.core.identity.documents import DENY, compiled
 from fogbank.core.identity.records import arn_of, attached, groups_of, inlines, key_of, policies, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fogbank.auth.policy import Policy
     from fogbank.core.identity.records import Owner, Role, User
     from fogbank.store.api import Tx
 
-_log = logging.getLogger(__name__)
-DENY = '{"Version":"2012-10-17","Statement":[{"Sid":"NotUnderstood","Effect":"Deny","Action":"*","Resource":"*"}]}'
 _AWS = "arn:aws:iam::aws:policy/"
-
-
-def compiled(document: str, name: str) -> Policy:
-    """A stored policy. One that is not understood (an older release's, or damaged) denies everything."""
-    try:
-        return parse_policy(document, "identity", name)
-    except PolicyError as error:
-        _log.error(
-            "a stored policy is not understood and denies all", extra={"fields": {"policy": name, "why": error.reason}}
-        )
-        return parse_policy(DENY, "identity", name)
 
 
 def document_of(tx: Tx, arn: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from fogbank.auth.policy import Policies, PolicySet, parse_policy
-from fogbank.core.identity import permissions
+from fogbank.core.identity import documents, permissions
 from fogbank.core.identity.accounts import controls, is_closed
 from fogbank.core.identity.records import arn_of, key_of, roles, users
 from fogbank.core.principal import EVERYTHING, Principal, Session
@@ -95,7 +95,7 @@ def principal_of(tx: Tx, session: Session) -> Principal:
         raise BadToken
     found = {"role": _role, "user": _user, "federated": _user, "root": _root}[session.of](tx, session)
     if session.scoped:
-        inline = [permissions.compiled(document, "the session policy") for document in session.policies]
+        inline = [documents.compiled(document, "the session policy") for document in session.policies]
         scope = PolicySet([*inline, *(permissions.of_managed(tx, arn) for arn in session.arns)])
         found = msgspec.structs.replace(found, policies=msgspec.structs.replace(found.policies, session=scope))
     return found

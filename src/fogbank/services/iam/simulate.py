@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.auth.policy import Policies, PolicyError, PolicySet, parse_policy
 from fogbank.core.errors import AwsError
-from fogbank.core.identity import permissions
+from fogbank.core.identity import documents, permissions
 from fogbank.core.identity.accounts import controls
 from fogbank.core.identity.records import User
 from fogbank.core.principal import Principal
@@ -75,7 +75,7 @@ def simulate_principal_policy(call: Call, req: SimulatePrincipalPolicyRequestTyp
     for number, source in enumerate(sources(call.tx, call.account, entity)):
         name = f"{number} {source.name}"
         origins[name] = Origin(source.name, source.type, source.document)
-        found.append(permissions.compiled(source.document, name))
+        found.append(documents.compiled(source.document, name))
     found += given(req.get("PolicyInputList", []), "PolicyInputList", origins)
     caller = caller_of(req, req["PolicySourceArn"] if entity.owner == "user" else None)
     if caller is None and "ResourcePolicy" in req:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from fogbank.auth.policy import PolicyError, parse_policy
 from fogbank.core.identity.accounts import is_closed
+from fogbank.core.identity.documents import understood
 from fogbank.core.identity.records import arn_of, key_of, roles
 
 if TYPE_CHECKING:
@@ -38,12 +37,4 @@ def find_role(tx: Tx, arn: str) -> tuple[str, Role] | None:
 def trust_of(call: Call, req: Input) -> Policy | None:
     """The trust policy of the addressed role. Without a role, and where it is not understood, nobody is trusted."""
     found = find_role(call.tx, req["RoleArn"])
-    return None if found is None else _compiled(found[1].trust, f"the trust policy of {req['RoleArn']}")
-
-
-@lru_cache(maxsize=512)
-def _compiled(document: str, name: str) -> Policy | None:
-    try:
-        return parse_policy(document, "trust", name)
-    except PolicyError:
-        return None
+    return None if found is None else understood(found[1].trust, "trust", f"the trust policy of {req['RoleArn']}")
