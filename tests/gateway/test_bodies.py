@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auth.sigv4_client import unsigned_body
+from fogbank.core.spool import Spool
 from fogbank.gateway import body as bodies
 from gateway.live import until
 
@@ -310,13 +311,13 @@ def test_a_slow_disk_is_not_a_silent_caller(
 ) -> None:
     from time import sleep
 
-    feed = bodies.Spool.feed
+    feed = Spool.feed
 
-    def slow(self: bodies.Spool, batch: list[bytes]) -> None:
+    def slow(self: Spool, batch: list[bytes]) -> None:
         sleep(0.25)
         feed(self, batch)
 
-    monkeypatch.setattr(bodies.Spool, "feed", slow)
+    monkeypatch.setattr(Spool, "feed", slow)
     s3 = region.client("s3")
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="key", Body=bytes(3 << 20))

@@ -23,6 +23,7 @@ from fogbank.gateway.app import Gateway
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.uses import Uses
 from fogbank.region.events import KINDS, EventLog, EventReader
+from fogbank.services import registry
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 from fogbank.wire import HttpRequest, HttpResponse
@@ -103,6 +104,7 @@ class LocalRegion:
             ids=Ids(),
             vault=Vault({1: bytes(32)}),
             events=EventReader(directory / "events"),
+            operations=registry.operation,
         )
         for kind in KINDS:
             (directory / "events" / kind).mkdir(parents=True, exist_ok=True)

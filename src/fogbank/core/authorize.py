@@ -10,6 +10,7 @@ from fogbank.auth.policy import Decision, decide
 from fogbank.core.conditions import Keys
 from fogbank.core.errors import AwsError
 from fogbank.core.identity.denials import seal_message
+from fogbank.core.service import NO_PERMISSION_NEEDED, Permission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from fogbank.auth.policy import Policy
     from fogbank.core.call import Call
     from fogbank.core.principal import Principal
-    from fogbank.core.service import Bound, Permission
+    from fogbank.core.service import Bound, Input
     from fogbank.core.vault import Vault
+
+NOBODYS: Input = {}  # names that find no owner: the resource is the caller's
 
 # AWS has three codes for a refused action, by the protocol of the service.
 DENIED_CODES = {"ec2": "UnauthorizedOperation", "json": "AccessDeniedException", "rest-json": "AccessDeniedException"}
@@ -47,6 +50,28 @@ class Asked(msgspec.Struct, frozen=True):
     action: str
     resource: str
     decision: Decision
+
+
+def authorise(call: Call, protocol: str) -> None:
+    """Ask for every permission that a call needs; AwsError, in the words of the protocol, for the first that is refused."""
+    bound, req, principal = call.bound, call.input, call.principal
+    if bound.action != NO_PERMISSION_NEEDED:
+        names = NOBODYS if bound.makes else req
+        keys = bound.keys(call, req) if bound.keys else {}
+        need(call, protocol, Permission(bound.action_of(req), bound.arn(call, req), names, keys))
+    elif principal.kind == "anonymous" and not bound.anonymous:
+        raise AwsError(DENIED_CODES.get(protocol, "AccessDenied"), "Access Denied", status=403)
+    if bound.also is not None:
+        for permission in bound.also(call, req):
+            need(call, protocol, permission)
+
+
+def need(call: Call, protocol: str, permission: Permission) -> None:
+    """Raise unless the caller has a permission."""
+    bound, principal = call.bound, call.principal
+    owner = bound.service.owner(call, permission.names) if bound.service.owner else None
+    if not call.may(permission, owner or principal.account):
+        raise denied(principal, permission.action, permission.resource, call.asked[-1].decision, protocol, call.vault)
 
 
 def ask(

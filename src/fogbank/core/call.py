@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.core.authorize import ask
+from fogbank.core.authorize import ask, authorise
+from fogbank.core.errors import not_implemented
 from fogbank.core.service import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from typing import Any
 
     from fogbank.core.authorize import Asked
     from fogbank.core.events import Events
     from fogbank.core.identity.mfa import Attempts
     from fogbank.core.ids import Ids
-    from fogbank.core.principal import Principal
-    from fogbank.core.service import Bound, Input
+    from fogbank.core.principal import Principal, Value
+    from fogbank.core.service import Bound, Input, Operations
     from fogbank.core.vault import Vault
     from fogbank.store.api import Tx
     from fogbank.store.blobs import BlobRef
     from fogbank.wire.http import HttpRequest
 
 
+class Sealing(msgspec.Struct, frozen=True):
+    """How a body is to be encrypted: with a data key of 32 bytes. `record` is what the service keeps, to find the key again."""
+
+    key: bytes
+    record: Any = None
+
+    def __repr__(self) -> str:
+        return "Sealing()"
+
+
 class Body(msgspec.Struct, frozen=True):
     """A streamed request body, durable before the handler sees it: `data` when small, else a blob that is not linked yet.
 
-    `digests` maps algorithm names (MD5, SHA256, CRC32, …) to raw digests; `trailers` are those of an aws-chunked body.
+    `size` and `digests` are of what the caller sent; `digests` maps algorithm names (MD5, SHA256, CRC32, …) to raw digests;
+    `trailers` are those of an aws-chunked body. With a `sealing`, the kept bytes are encrypted under its key and this `nonce`.
     """
 
     size: int
@@ -37,14 +48,24 @@ class Body(msgspec.Struct, frozen=True):
     data: bytes | None = None
     blob: BlobRef | None = None
     trailers: Mapping[str, str] = {}
+    sealing: Sealing | None = None
+    nonce: bytes = b""
 
 
 class FileRange(msgspec.Struct, frozen=True):
-    """A run of a blob file's bytes, to be sent without passing through Python."""
+    """A run of a blob file's bytes. Plain ones are sent without passing through Python.
+
+    With a `key` and a `nonce` the file is encrypted (store/chunks.py), and `start` and `length` are of what it means.
+    """
 
     blob: str
     start: int
     length: int
+    key: bytes = b""
+    nonce: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"FileRange({self.blob}, {self.start}, {self.length})"
 
 
 # A streaming response body: pieces in order.
@@ -56,12 +77,13 @@ class Call:
 
     `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2. `asked`
     collects the permissions that were asked for, with what was decided. `vault` seals secrets before they are stored; `events` is
-    the log of what was asked of the region. `prepared` is what the operation's `prepare` came to.
+    the log of what was asked of the region. `operations` finds the operations of all services, for `invoke`. `prepared` is what the
+    operation's `prepare` came to.
     """
 
     __slots__ = (
-        "account", "asked", "attempts", "body", "bound", "events", "ids", "input", "now", "prepared", "principal", "region", "request",
-        "request_id", "scope_region", "served", "tx", "vault",
+        "account", "asked", "attempts", "body", "bound", "events", "ids", "input", "now", "operations", "prepared", "principal",
+        "region", "request", "request_id", "scope_region", "served", "tx", "vault",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +100,7 @@ class Call:
         vault: Vault,
         attempts: Attempts,
         events: Events,
+        operations: Operations,
         asked: list[Asked],
         bound: Bound,
         req: Input,
@@ -96,12 +119,21 @@ class Call:
         self.vault = vault
         self.attempts = attempts
         self.events = events
+        self.operations = operations
         self.asked = asked
         self.bound = bound
         self.input = req
         self.served = served
         self.body = body
         self.prepared: Any = None
+
+    def invoke(self, service: str, operation: str, req: Input) -> Any:
+        """Call an operation of another service, in this transaction, as this caller through this service.
+
+        It is authorised there like any request, with the condition keys that AWS gives a service's calls on behalf of a caller
+        (aws:ViaAWSService, aws:CalledVia, kms:ViaService). Only operations without a streamed body; a read does not write.
+        """
+        return carry_out(self, self.operations, service, operation, req)
 
     def allowed(self, action: str, resource: str, owner: str, names: Input | None = None) -> bool:
         """Whether the caller may do one more thing than its operation: for operations that act on many resources."""
@@ -121,3 +153,47 @@ class Call:
             needs_policy=permission.needs_policy or (bound.needs_policy and permission.action == bound.action),
         )
         return decision.allowed
+
+
+def carry_out(call: Call, operations: Operations, service: str, operation: str, req: Input) -> Any:
+    """An operation of another service on behalf of a call's caller; see Call.invoke."""
+    bound = operations(service, operation)
+    if bound is None:
+        raise not_implemented(f"The operation {service}:{operation}")
+    inner = Call(
+        tx=call.tx,
+        principal=through(call),
+        region=call.region,
+        scope_region=call.region,
+        now=call.now,
+        request_id=call.request_id,
+        request=call.request,
+        ids=call.ids,
+        vault=call.vault,
+        attempts=call.attempts,
+        events=call.events,
+        operations=operations,
+        asked=call.asked,
+        bound=bound,
+        req=req,
+        served=call.served,
+    )
+    authorise(inner, bound.service.model.protocol)
+    return bound.handler(inner, req)
+
+
+def through(call: Call) -> Principal:
+    """The caller, as another service sees it that this one calls in its name.
+
+    Source: IAM User Guide, "AWS global condition context keys"; KMS Developer Guide, "kms:ViaService".
+    """
+    name = call.bound.service.name
+    host = f"{name}.amazonaws.com"
+    keys: dict[str, Value] = {
+        "aws:viaawsservice": "true",
+        "aws:calledvia": (host,),
+        "aws:calledviafirst": host,
+        "aws:calledvialast": host,
+        "kms:viaservice": f"{name}.{call.region}.amazonaws.com",
+    }
+    return msgspec.structs.replace(call.principal, keys=call.principal.keys | keys)

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from fogbank.core.clock import Clock
     from fogbank.core.events import Events
     from fogbank.core.ids import Ids
+    from fogbank.core.service import Operations
     from fogbank.core.vault import Vault
     from fogbank.store.api import Store
     from fogbank.store.blobs import Blobs
 
 
 class Region(msgspec.Struct, frozen=True):
-    """A region: `name` is the one for requests that are signed for none; `served` restricts the names, empty is any."""
+    """A region: `name` is the one for requests that are signed for none; `served` restricts the names, empty is any.
+
+    `operations` finds the operations of its services.
+    """
 
     name: str
     served: tuple[str, ...]
@@ -28,4 +32,5 @@ class Region(msgspec.Struct, frozen=True):
     ids: Ids
     vault: Vault
     events: Events
+    operations: Operations
     attempts: Attempts = msgspec.field(default_factory=Attempts)

@@ -13,10 +13,11 @@ from fogbank import wire
 
 if TYPE_CHECKING:
     from fogbank.auth.policy import Policy
-    from fogbank.core.call import Call, Content
+    from fogbank.core.call import Call, Content, Sealing
 
 Input = Mapping[str, Any]
 Handler = Callable[["Call", Any], Any]
+Operations = Callable[[str, str], "Bound | None"]  # finds an operation by its service's name and its own
 F = TypeVar("F", bound=Handler)
 
 # read: on a snapshot, on the event loop: a few lookups. scan: on a snapshot, in a thread: pages of records.
@@ -75,16 +76,19 @@ Work = Callable[[], Any]  # what is done in a thread, without a transaction
 class Options(TypedDict, total=False):
     """What an operation may say beside its access, resource and input.
 
-    `action`: where IAM's differs from the operation's name. `makes`: the resource is the caller's, whoever has one of that name
+    `action`: where IAM's differs from the operation's name. `variants`: the action instead of it, by an input member that makes the
+    difference (a version's id). `makes`: the resource is the caller's, whoever has one of that name
     already. `also`: further permissions that a request needs. `keys`: the condition keys, in lower case, that follow from the input.
     `policy`: finds the resource's policy where the service's does not; `needs_policy`: nobody is allowed without it. `anonymous`: lets
     callers in who signed nothing (the function verifies them). `before_body`: runs on a snapshot before a streamed body is read.
-    `body_from`: gives stored bytes that the operation takes as its body. `digests`: which digests of a body are wanted.
+    `seals`: gives the key that the body is encrypted with, on a snapshot, after `before_body`. `body_from`: gives stored bytes that
+    the operation takes as its body, or None where it needs none. `digests`: which digests of a body are wanted.
     `prepare`: looks at the state and gives work that waits for others, like a fetch; it is done in a thread, outside of any
     transaction, and the handler finds its result in `call.prepared`. Not with access `read`, nor with a streamed body.
     """
 
     action: str
+    variants: Mapping[str, str]
     makes: bool
     also: Callable[[Call, Any], list[Permission]]
     keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]]
@@ -92,7 +96,8 @@ class Options(TypedDict, total=False):
     needs_policy: bool
     anonymous: bool
     before_body: Callable[[Call, Any], None]
-    body_from: Callable[[Call, Any], Content]
+    seals: Callable[[Call, Any], Sealing | None]
+    body_from: Callable[[Call, Any], Content | None]
     digests: Callable[[Any], tuple[str, ...]]
     prepare: Callable[[Call, Any], Work]
 
@@ -108,6 +113,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     resource: Template | Resource
     takes: frozenset[str]
+    variants: Mapping[str, str] = {}
     makes: bool = False
     also: Callable[[Call, Any], list[Permission]] | None = None
     keys: Callable[[Call, Any], Mapping[str, str | tuple[str, ...]]] | None = None
@@ -115,9 +121,17 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     needs_policy: bool = False
     anonymous: bool = False
     before_body: Callable[[Call, Any], None] | None = None
-    body_from: Callable[[Call, Any], Content] | None = None
+    seals: Callable[[Call, Any], Sealing | None] | None = None
+    body_from: Callable[[Call, Any], Content | None] | None = None
     digests: Callable[[Any], tuple[str, ...]] | None = None
     prepare: Callable[[Call, Any], Work] | None = None
+
+    def action_of(self, req: Input) -> str:
+        """The action that a request needs."""
+        for member, action in self.variants.items():
+            if member in req:
+                return action
+        return self.action
 
     def arn(self, call: Call, req: Input) -> str:
         """The ARN of the resource that a request is on."""

@@ -11,6 +11,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fogbank import auth
 from fogbank.core.call import Call
 from fogbank.core.errors import AwsError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from fogbank.core.principal import Principal
     from fogbank.core.region import Region
     from fogbank.core.service import Work
+    from fogbank.core.spool import Spool
     from fogbank.gateway.body import Source
     from fogbank.gateway.record import Recorder
     from fogbank.gateway.uses import Uses
@@ -117,9 +120,7 @@ class Gateway:
             authorised = steps.authorise(call, parsed)
             if authorised.bound.access == "read":
                 return self._render(record, authorised, self._handle(call, authorised))
-            if authorised.bound.before_body is not None:
-                authorised.bound.before_body(call, parsed.input)
-            return authorised
+            return steps.before_body(call, authorised)
 
     async def _carry_out(self, record: Record, authorised: steps.Authorised, source: Source) -> HttpResponse:
         """Handle what is more than a lookup: in a thread, or in the next batch of writes, after its body is durable."""
@@ -136,7 +137,7 @@ class Gateway:
         with self.region.store.snapshot() as tx:
             work = prepare(self._again(tx, record, authorised, None), steps.input_of(authorised))
         prepared = await asyncio.get_running_loop().run_in_executor(None, work)
-        return steps.Authorised(authorised.parsed, prepared)
+        return msgspec.structs.replace(authorised, prepared=prepared)
 
     async def _change(self, record: Record, authorised: steps.Authorised, source: Source) -> Any:
         bound = authorised.bound
@@ -144,8 +145,11 @@ class Gateway:
             with self.region.store.snapshot() as tx:
                 call = self._again(tx, record, authorised, None)
                 content = bound.body_from(call, steps.input_of(authorised))
-            spooled, body = await bodies.copy(self.region.blobs, content, self._algorithms(authorised))
-            return await self._write_with(record, authorised, spooled, body)
+            if content is not None:
+                spooled, body = await bodies.copy(
+                    self.region.blobs, content, self._algorithms(authorised), authorised.sealing
+                )
+                return await self._write_with(record, authorised, spooled, body)
         if not authorised.identified.streams:
             return await self._write(record, authorised, None)
         return await self._write_streamed(record, authorised, source)
@@ -154,7 +158,7 @@ class Gateway:
         authenticated = authorised.parsed.authenticated
         claim, headers = authorised.identified.claim, authorised.identified.meaning.request.headers
         spooled = bodies.request_spool(
-            self.region.blobs, headers, authenticated.verified, claim, self._algorithms(authorised)
+            self.region.blobs, headers, authenticated.verified, claim, self._algorithms(authorised), authorised.sealing
         )
         try:
             body = await bodies.spool(source, headers, spooled)
@@ -163,7 +167,7 @@ class Gateway:
             raise
         return await self._write_with(record, authorised, spooled, body)
 
-    async def _write_with(self, record: Record, authorised: steps.Authorised, spooled: bodies.Spool, body: Body) -> Any:
+    async def _write_with(self, record: Record, authorised: steps.Authorised, spooled: Spool, body: Body) -> Any:
         """Write with a body. Its blob stays locked until the transaction is through: unreferred, it is garbage then."""
         refused = False
         try:
@@ -217,6 +221,7 @@ class Gateway:
             vault=region.vault,
             attempts=region.attempts,
             events=region.events,
+            operations=region.operations,
             asked=record.asked,
             bound=parsed.bound,
             req=parsed.input,

@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import ExitStack
-from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
 from fogbank import auth
-from fogbank.core.call import Body, FileRange
 from fogbank.core.digests import NEW
 from fogbank.core.errors import AwsError
+from fogbank.core.spool import Spool, incomplete
 from fogbank.store.blobs import INLINE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
-    from fogbank.core.call import Content
-    from fogbank.core.digests import Digest
-    from fogbank.store.blobs import BlobRef, Blobs, BlobWriter
+    from fogbank.core.call import Body, Content, FileRange, Sealing
+    from fogbank.store.blobs import Blobs, BlobWriter
 
 IDLE = 30.0  # seconds without a byte, after which a caller is given up
 BATCH = 1 << 20  # bytes that are hashed and written at a time; a stream holds two such batches in memory
@@ -142,70 +140,6 @@ def too_large(most: int) -> AwsError:
     )
 
 
-def incomplete() -> AwsError:
-    """The error for a body that ends before its announced length."""
-    what = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-    return AwsError("IncompleteBody", what, status=400)
-
-
-class Spool:
-    """Takes a body in batches: decodes, hashes and keeps it; small bodies in memory, others in a blob."""
-
-    def __init__(
-        self,
-        blobs: Blobs,
-        algorithms: Iterable[str],
-        *,
-        expected: int,
-        decoder: auth.ChunkDecoder | None = None,
-        declared_hash: str | None = None,
-    ) -> None:
-        self.size = 0
-        self.blobs = blobs
-        self.finished: BlobRef | None = None
-        self.writer: BlobWriter | None = blobs.create(expected) if expected > INLINE_LIMIT else None
-        self._decoder = decoder
-        self._declared_hash = declared_hash
-        self._digests: dict[str, Digest] = {name: NEW[name]() for name in algorithms}
-        self._sha256 = sha256() if declared_hash is not None else None
-        self._parts: list[bytes] = []
-        self._most = expected
-
-    def feed(self, batch: list[bytes]) -> None:
-        """Take in chunks as they came; in a worker thread where they are large."""
-        for chunk in batch:
-            for piece in self._decoder.feed(chunk) if self._decoder else (chunk,):
-                self._take(piece)
-
-    def _take(self, piece: bytes | memoryview) -> None:
-        self.size += len(piece)
-        if self.size > self._most:
-            raise incomplete()
-        if self._sha256 is not None:
-            self._sha256.update(piece)
-        for digest in self._digests.values():
-            digest.update(piece)  # type: ignore[arg-type]  # hashlib and awscrt take any buffer
-        if self.writer is not None:
-            self.writer.write(piece)
-        else:
-            self._parts.append(bytes(piece))
-
-    def finish(self) -> Body:
-        """Check that all of the body came and is what was signed, and make it durable if it is large."""
-        if self._decoder is not None:
-            self._decoder.finish()
-        if self.size != self._most:
-            raise incomplete()
-        if self._sha256 is not None and self._declared_hash is not None:
-            auth.check_payload(self._declared_hash, self._sha256.hexdigest())
-        digests = {name: digest.digest() for name, digest in self._digests.items()}
-        trailers = self._decoder.trailers if self._decoder else {}
-        if self.writer is None:
-            return Body(self.size, digests, data=b"".join(self._parts), trailers=trailers)
-        self.finished = self.writer.finish()
-        return Body(self.size, digests, blob=self.finished, trailers=trailers)
-
-
 async def spool(source: Source, headers: Mapping[str, str], spooled: Spool) -> Body:
     """Feed a body to a spool: batches are hashed and written in a thread while the next one arrives."""
     length = content_length(headers)
@@ -249,6 +183,7 @@ def request_spool(
     verified: auth.Verified | None,
     claim: auth.Claim | None,
     algorithms: Collection[str],
+    sealing: Sealing | None = None,
 ) -> Spool:
     """The spool for a request's body: aws-chunked or plain, signed or not."""
     declared = claim.payload_hash if claim else headers.get("x-amz-content-sha256")
@@ -256,12 +191,12 @@ def request_spool(
     if mode.chunked:
         decoder = auth.chunk_decoder(mode, headers, verified)
         algorithms = {*algorithms, *announced(headers)}
-        return Spool(blobs, algorithms, expected=auth.decoded_length(headers), decoder=decoder)
+        return Spool(blobs, algorithms, expected=auth.decoded_length(headers), decoder=decoder, sealing=sealing)
     length = content_length(headers)
     if length is None:
         # Without a length nobody could tell a broken connection from the end.
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
-    return Spool(blobs, algorithms, expected=length, declared_hash=declared if mode is EXACT else None)
+    return Spool(blobs, algorithms, expected=length, declared_hash=declared if mode is EXACT else None, sealing=sealing)
 
 
 def announced(headers: Mapping[str, str]) -> Iterable[str]:
@@ -275,10 +210,12 @@ def announced(headers: Mapping[str, str]) -> Iterable[str]:
             raise AwsError("InvalidRequest", what, status=400)
 
 
-async def copy(blobs: Blobs, content: Content, algorithms: Collection[str]) -> tuple[Spool, Body]:
+async def copy(
+    blobs: Blobs, content: Content, algorithms: Collection[str], sealing: Sealing | None = None
+) -> tuple[Spool, Body]:
     """A body made of stored bytes. The files are opened at once: they may be unlinked while they are read."""
     size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in content)
-    spooled = Spool(blobs, algorithms, expected=size)
+    spooled = Spool(blobs, algorithms, expected=size, sealing=sealing)
     try:
         return spooled, await asyncio.get_running_loop().run_in_executor(None, _copy, blobs, content, spooled)
     except BaseException:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank import auth
-from fogbank.core.authorize import DENIED_CODES, denied
+from fogbank.core import authorize as authorising
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.identity.sessions import BadToken, ExpiredToken
 from fogbank.core.principal import ANONYMOUS, Principal
-from fogbank.core.service import NO_PERMISSION_NEEDED, Bound, Input, Permission
 from fogbank.services import registry
 from fogbank.wire import HttpRequest, load
 from fogbank.wire.identify import Identified as Meaning
@@ -23,13 +22,13 @@ from fogbank.wire.indexing import load_index
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fogbank.core.call import Call
+    from fogbank.core.call import Call, Sealing
     from fogbank.core.identity.directory import Credential, Directory
     from fogbank.core.region import Region
+    from fogbank.core.service import Bound, Input
     from fogbank.store.api import Tx
     from fogbank.wire import Operation
 
-NOBODYS: Input = {}  # names that find no owner: the resource is the caller's
 EMPTY_HASH = sha256(b"").hexdigest()
 
 
@@ -74,10 +73,11 @@ class Parsed(msgspec.Struct, frozen=True):
 
 
 class Authorised(msgspec.Struct, frozen=True):
-    """A request that may be carried out. `prepared` is what its operation's `prepare` came to."""
+    """A request that may be carried out. `prepared` is what its operation's `prepare` came to, `sealing` encrypts its body."""
 
     parsed: Parsed
     prepared: Any = None
+    sealing: Sealing | None = None
 
     @property
     def bound(self) -> Bound:
@@ -218,18 +218,18 @@ def parse(authenticated: Authenticated) -> Parsed:
 
 def authorise(call: Call, parsed: Parsed) -> Authorised:
     """Ask for every permission that the request needs."""
-    bound, principal = parsed.bound, call.principal
-    if bound.action != NO_PERMISSION_NEEDED:
-        names = NOBODYS if bound.makes else parsed.input
-        keys = bound.keys(call, parsed.input) if bound.keys else {}
-        need(call, parsed, Permission(bound.action, bound.arn(call, parsed.input), names, keys))
-    elif principal.kind == "anonymous" and not bound.anonymous:
-        protocol = parsed.authenticated.identified.meaning.protocol
-        raise AwsError(DENIED_CODES.get(protocol, "AccessDenied"), "Access Denied", status=403)
-    if bound.also is not None:
-        for permission in bound.also(call, parsed.input):
-            need(call, parsed, permission)
+    authorising.authorise(call, parsed.authenticated.identified.meaning.protocol)
     return Authorised(parsed)
+
+
+def before_body(call: Call, authorised: Authorised) -> Authorised:
+    """What an operation looks at before its body is read: whether it must fail, and the key that the body is encrypted with."""
+    bound, req = authorised.bound, authorised.parsed.input
+    if bound.before_body is not None:
+        bound.before_body(call, req)
+    if bound.seals is None:
+        return authorised
+    return Authorised(authorised.parsed, authorised.prepared, bound.seals(call, req))
 
 
 def caller_now(tx: Tx, directory: Directory, parsed: Parsed) -> Principal:
@@ -238,15 +238,6 @@ def caller_now(tx: Tx, directory: Directory, parsed: Parsed) -> Principal:
     if claim is None:
         return principal
     return find_credential(tx, directory, claim, parsed.authenticated.identified.received.at).principal
-
-
-def need(call: Call, parsed: Parsed, permission: Permission) -> None:
-    """Raise unless the caller has a permission."""
-    bound, principal = parsed.bound, call.principal
-    owner = bound.service.owner(call, permission.names) if bound.service.owner else None
-    if not call.may(permission, owner or principal.account):
-        protocol = parsed.authenticated.identified.meaning.protocol
-        raise denied(principal, permission.action, permission.resource, call.asked[-1].decision, protocol, call.vault)
 
 
 def input_of(authorised: Authorised) -> Input:

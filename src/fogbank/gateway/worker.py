@@ -82,6 +82,7 @@ def open_region(settings: Settings) -> Region:
         ids=Ids(),
         vault=Vault(master_keys(data)),
         events=EventReader(data.events),
+        operations=registry.operation,
     )
 
 
