@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3.records import Bucket, Object, buckets, objects
+from fogbank.services.s3 import versions
+from fogbank.services.s3.records import Bucket, Object, buckets, objects, when
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
@@ -42,26 +43,44 @@ def open_named(call: Call, name: str, expected_owner: str | None = None) -> Buck
     return bucket
 
 
-def check_version(req: Input) -> None:
-    """A bucket that never had versioning has one version of each object, `null`."""
-    version = req.get("VersionId")
-    if version is not None and version != "null":
-        raise AwsError(
-            "InvalidArgument",
-            "Invalid version id specified",
-            fields={"ArgumentName": "versionId", "ArgumentValue": version[:1024]},
-        )
+def open_object(call: Call, bucket: Bucket, key: str, version: str | None = None) -> Object:
+    """The object of this key, or the version of it. That there is none is told only to who may list the bucket.
 
-
-def open_object(call: Call, bucket: Bucket, key: str) -> Object:
-    """The object of this key. That there is none is told only to who may list the bucket.
-
-    Source: Amazon S3 API Reference, GetObject, "Permissions".
+    Source: Amazon S3 API Reference, GetObject, "Permissions"; S3 User Guide, "Working with delete markers".
     """
+    if version is not None:
+        return open_version(call, bucket, key, version)
     found = objects.get(call.tx, bucket.name, key)
     if found is None:
-        names = {"Bucket": bucket.name}
-        if not call.allowed("s3:ListBucket", f"arn:aws:s3:::{bucket.name}", bucket.account, names):
-            raise AwsError("AccessDenied", "Access Denied", status=403)
-        raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key})
+        check_may_list(call, bucket)
+        marker = versions.newest(call, bucket, key)
+        told: dict[str, Any] = {"DeleteMarker": True, "VersionId": marker.version} if marker else {}
+        raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key, **told})
     return found
+
+
+def open_version(call: Call, bucket: Bucket, key: str, version: str) -> Object:
+    """A version that has bytes: a delete marker can only be deleted."""
+    found = versions.find(call, bucket, key, version)
+    if found is None:
+        check_may_list(call, bucket)
+        raise versions.no_such_version(key, version)
+    if found.marker:
+        fields = {
+            "Method": call.request.method,
+            "ResourceType": "DeleteMarker",
+            "Allow": "DELETE",
+            "DeleteMarker": True,
+            "VersionId": found.version,
+            "LastModified": when(found.modified),
+        }
+        message = "The specified method is not allowed against this resource."
+        raise AwsError("MethodNotAllowed", message, fields=fields)
+    return found
+
+
+def check_may_list(call: Call, bucket: Bucket) -> None:
+    """AccessDenied for who may not know what is there."""
+    names = {"Bucket": bucket.name}
+    if not call.allowed("s3:ListBucket", f"arn:aws:s3:::{bucket.name}", bucket.account, names):
+        raise AwsError("AccessDenied", "Access Denied", status=403)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.paging import read_marker, write_marker
-from fogbank.services.s3 import content
+from fogbank.services.s3 import configuration, content
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.names import canonical_user, check_bucket_name
 from fogbank.services.s3.records import (
@@ -18,6 +18,7 @@ from fogbank.services.s3.records import (
     parts,
     put_bucket,
     uploads,
+    versions,
     when,
 )
 from fogbank.services.s3.records import (
@@ -171,10 +172,13 @@ def bad_token(token: str) -> AwsError:
 def delete_bucket(call: Call, req: DeleteBucketRequestTypeDef) -> dict[str, Any]:
     """Delete a bucket that holds no object; uploads in progress go with it."""
     bucket = open_bucket(call, req)
-    for _ in objects.scan(call.tx, bucket.name, limit=1):
-        raise AwsError(
-            "BucketNotEmpty", "The bucket you tried to delete is not empty", fields={"BucketName": bucket.name}
-        )
+    for table in (objects, versions):
+        for _ in table.scan(call.tx, bucket.name, limit=1):
+            what = "The bucket you tried to delete is not empty"
+            if table is versions:
+                what += ". You must delete all versions in the bucket."
+            raise AwsError("BucketNotEmpty", what, fields={"BucketName": bucket.name})
+    configuration.drop_all(call.tx, bucket)
     for key, part in list(parts.scan(call.tx, bucket.name)):
         content.release(call, part.segments)
         parts.delete(call.tx, *key)

@@ -18,10 +18,10 @@ def keep(call: Call, body: Body) -> tuple[Segment, ...]:
     """Refer to an uploaded body from now on."""
     if body.blob is not None:
         blobs.link(call.tx, body.blob)
-        return (Segment(body.size, blob=body.blob.id),)
+        return (Segment(body.size, blob=body.blob.id, nonce=body.nonce),)
     if body.size == 0:
         return ()
-    return (Segment(body.size, inline=call.tx.put_bytes(body.data or b"")),)
+    return (Segment(body.size, inline=call.tx.put_bytes(body.data or b""), nonce=body.nonce),)
 
 
 def share(call: Call, segments: Iterable[Segment]) -> tuple[Segment, ...]:
@@ -32,7 +32,7 @@ def share(call: Call, segments: Iterable[Segment]) -> tuple[Segment, ...]:
             blobs.share(call.tx, segment.blob)
             shared.append(segment)
         else:
-            shared.append(Segment(segment.size, inline=call.tx.put_bytes(inline(call, segment))))
+            shared.append(Segment(segment.size, inline=call.tx.put_bytes(inline(call, segment)), nonce=segment.nonce))
     return tuple(shared)
 
 

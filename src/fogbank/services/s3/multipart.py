@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, content, object_headers
+from fogbank.services.s3 import checksums, content
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.description import DESCRIPTION, described
 from fogbank.services.s3.names import canonical_user, check_key
-from fogbank.services.s3.object_put import CHECKSUMS, DESCRIPTION, check_length
+from fogbank.services.s3.object_put import CHECKSUMS, check_length
 from fogbank.services.s3.records import Part, Upload, parts, uploads
 from fogbank.services.s3.service import s3
 
@@ -38,18 +39,15 @@ UPLOAD_ID = 80  # random characters behind the time and the algorithm
 def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef) -> dict[str, Any]:
     """Start an upload in parts."""
     check_key(req["Key"])
-    object_headers.check_acl(req)
-    open_bucket(call, req)
+    bucket = open_bucket(call, req)
     algorithm, kind = checksum_plan(req)
     upload_id = new_id(call, algorithm)
     upload = Upload(
         initiated=int(call.now.timestamp()),
-        headers=object_headers.headers_of(req),
-        metadata=object_headers.metadata_of(req),
-        storage_class=object_headers.storage_class_of(req),
         algorithm=algorithm,
         checksum_type=kind,
         initiator=canonical_user(call.account) if call.principal.kind == "root" else call.principal.arn,
+        **described(call, req, bucket),
     )
     uploads.put(call.tx, upload, req["Bucket"], req["Key"], upload_id)
     told = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if "ChecksumAlgorithm" in req else {}

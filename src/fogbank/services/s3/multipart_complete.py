@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from fogbank.core.digests import base64, combine, digest
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content
+from fogbank.services.s3 import checksums, conditions, content, versions
+from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.multipart import MAX_PARTS, open_upload
-from fogbank.services.s3.object_put import CHECKSUMS, replace
+from fogbank.services.s3.object_put import CHECKSUMS
 from fogbank.services.s3.records import Checksum, Object, Part, PartInfo, Upload, objects, parts, uploads
 from fogbank.services.s3.service import s3
 
@@ -39,17 +40,18 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
     upload = open_upload(call, req)
     chosen = choose(call, req, upload)
     checksum = check_whole(req, upload, chosen)
-    current = objects.get(call.tx, req["Bucket"], req["Key"])
-    conditions.check_write(req, current)
+    conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
+    bucket = open_bucket(call, req)
     made = assemble(call, upload, chosen, checksum)
     forget(call, req, chosen)
-    replace(call, req["Bucket"], req["Key"], made, current)
+    made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:CompleteMultipartUpload")
     host = call.request.headers.get("host", "")
     return {
         "Location": f"{call.request.scheme}://{host}/{req['Bucket']}/{quote(req['Key'])}",
         "Bucket": req["Bucket"],
         "Key": req["Key"],
         "ETag": f'"{made.etag}"',
+        **versions.told(bucket, made),
         **checksums.told(checksum),
     }
 
@@ -146,6 +148,12 @@ def assemble(call: Call, upload: Upload, chosen: Chosen, checksum: Checksum) -> 
         checksum=checksum,
         segments=tuple(segment for _, part in chosen for segment in part.segments),
         parts=tuple(PartInfo(number, part.size, base64(part.checksum)) for number, part in chosen),
+        encryption=upload.encryption,
+        tags=upload.tags,
+        owner=upload.owner,
+        acl=upload.acl,
+        lock=upload.lock,
+        redirect=upload.redirect,
     )
 
 

@@ -7,10 +7,11 @@ from urllib.parse import unquote_plus
 
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.service import Permission
-from fogbank.services.s3 import conditions, content, object_headers
-from fogbank.services.s3.access import check_version, open_bucket, open_named, open_object
+from fogbank.services.s3 import conditions, content, versions
+from fogbank.services.s3.access import open_bucket, open_named, open_object
+from fogbank.services.s3.description import DESCRIPTION, described
 from fogbank.services.s3.names import check_key
-from fogbank.services.s3.object_put import DESCRIPTION, MAX_PUT, replace
+from fogbank.services.s3.object_put import MAX_PUT
 from fogbank.services.s3.records import Object, objects, when
 from fogbank.services.s3.service import s3
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.s3.records import Bucket
 
 SOURCE = (
     "CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince "
@@ -26,8 +28,8 @@ SOURCE = (
 )
 
 
-def source_of(req: Input) -> tuple[str, str]:
-    """The bucket and key of x-amz-copy-source: `/bucket/key`, encoded as in a form, perhaps with `?versionId=`."""
+def source_of(req: Input) -> tuple[str, str, str | None]:
+    """The bucket, key and version of x-amz-copy-source: `/bucket/key`, encoded as in a form, perhaps with `?versionId=`."""
     path, _, version = req["CopySource"].partition("?versionId=")
     path = unquote_plus(path)
     if path.startswith("arn:"):
@@ -36,20 +38,20 @@ def source_of(req: Input) -> tuple[str, str]:
     if not bucket or not key:
         fields = {"ArgumentName": "x-amz-copy-source", "ArgumentValue": req["CopySource"][:1024]}
         raise AwsError("InvalidArgument", "Invalid copy source object key", fields=fields)
-    check_version({"VersionId": version} if version else {})
-    return bucket, key
+    return bucket, key, version or None
 
 
 def source_permission(_call: Call, req: Input) -> list[Permission]:
     """A copy reads its source."""
-    bucket, key = source_of(req)
-    return [Permission("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", {"Bucket": bucket})]
+    bucket, key, version = source_of(req)
+    action = "s3:GetObjectVersion" if version else "s3:GetObject"
+    return [Permission(action, f"arn:aws:s3:::{bucket}/{key}", {"Bucket": bucket, "Key": key})]
 
 
 def open_source(call: Call, req: Input) -> Object:
     """The object to copy, after the conditions on it."""
-    bucket, key = source_of(req)
-    source = open_object(call, open_named(call, bucket, req.get("ExpectedSourceBucketOwner")), key)
+    name, key, version = source_of(req)
+    source = open_object(call, open_named(call, name, req.get("ExpectedSourceBucketOwner")), key, version)
     conditions.check_copy(req, source)
     return source
 
@@ -65,18 +67,15 @@ def open_source(call: Call, req: Input) -> Object:
 def copy_object(call: Call, req: CopyObjectRequestTypeDef) -> dict[str, Any]:
     """Copy an object of up to 5 GiB, with its description or a new one."""
     check_key(req["Key"])
-    object_headers.check_acl(req)
-    open_bucket(call, req)
+    bucket = open_bucket(call, req)
     source = open_source(call, req)
     check_sensible(req, source)
-    current = objects.get(call.tx, req["Bucket"], req["Key"])
-    conditions.check_write(req, current)
-    made = copied(call, req, source)
-    replace(call, req["Bucket"], req["Key"], made, current)
+    conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
+    made = versions.put(call, bucket, req["Key"], copied(call, req, bucket, source), "ObjectCreated:Copy")
     told = {"ETag": f'"{made.etag}"', "LastModified": when(made.modified)}
     if made.checksum is not None:
         told |= {f"Checksum{made.checksum.algorithm}": made.checksum.value, "ChecksumType": made.checksum.type}
-    return {"CopyObjectResult": told}
+    return {"CopyObjectResult": told, **versions.told(bucket, made)}
 
 
 def check_sensible(req: Input, source: Object) -> None:
@@ -86,7 +85,7 @@ def check_sensible(req: Input, source: Object) -> None:
         raise AwsError("InvalidRequest", what)
     if "ChecksumAlgorithm" in req and req["ChecksumAlgorithm"] != (source.checksum and source.checksum.algorithm):
         raise not_implemented("Copying with another checksum algorithm")
-    itself = source_of(req) == (req["Bucket"], req["Key"])
+    itself = source_of(req) == (req["Bucket"], req["Key"], None)
     if itself and req.get("MetadataDirective", "COPY") == "COPY" and "StorageClass" not in req:
         raise AwsError(
             "InvalidRequest",
@@ -95,17 +94,18 @@ def check_sensible(req: Input, source: Object) -> None:
         )
 
 
-def copied(call: Call, req: Input, source: Object) -> Object:
+def copied(call: Call, req: Input, bucket: Bucket, source: Object) -> Object:
     """The new object: the source's bytes, as one part."""
-    replaced = req.get("MetadataDirective") == "REPLACE"
+    fields = described(call, req, bucket)
+    if req.get("MetadataDirective") != "REPLACE":
+        fields |= {"headers": source.headers, "metadata": source.metadata}
     return Object(
         size=source.size,
         etag=source.etag,
         modified=int(call.now.timestamp()),
-        headers=object_headers.headers_of(req) if replaced else source.headers,
-        metadata=object_headers.metadata_of(req) if replaced else source.metadata,
-        storage_class=object_headers.storage_class_of(req),
         checksum=source.checksum,
         segments=content.share(call, source.segments),
         parts=source.parts,
+        encryption=source.encryption,
+        **fields,
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.digests import NEW, base64, digest
 from fogbank.core.errors import AwsError
 from fogbank.core.service import NO_PERMISSION_NEEDED
-from fogbank.services.s3 import checksums, conditions, content
-from fogbank.services.s3.access import check_version, open_bucket
-from fogbank.services.s3.records import Bucket, objects
+from fogbank.services.s3 import checksums, conditions, versions
+from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.records import objects
 from fogbank.services.s3.service import s3
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.s3.records import Bucket, Object
 
 MAX_KEYS = 1000
 
@@ -24,14 +25,12 @@ MAX_KEYS = 1000
 @s3.operation(
     "write",
     "object",
+    variants={"VersionId": "s3:DeleteObjectVersion"},
     takes="Bucket Key VersionId RequestPayer ExpectedBucketOwner IfMatch IfMatchLastModifiedTime IfMatchSize",
 )
 def delete_object(call: Call, req: DeleteObjectRequestTypeDef) -> dict[str, Any]:
-    """Delete an object; one that is not there is deleted already."""
-    open_bucket(call, req)
-    check_version(req)
-    remove(call, req["Bucket"], req["Key"], req)
-    return {}
+    """Delete an object, or a version of it; what is not there is deleted already."""
+    return remove(call, open_bucket(call, req), req["Key"], req)
 
 
 @s3.operation(
@@ -52,12 +51,12 @@ def delete_objects(call: Call, req: DeleteObjectsRequestTypeDef) -> dict[str, An
     deleted, errors = [], []
     for item in wanted:
         try:
-            delete_one(call, bucket, item)
+            outcome = delete_one(call, bucket, item)
         except AwsError as error:
             told = {"Key": item["Key"], "Code": error.code, "Message": error.message}
             errors.append(told | ({"VersionId": item["VersionId"]} if "VersionId" in item else {}))
         else:
-            deleted.append({name: item[name] for name in ("Key", "VersionId") if name in item})
+            deleted.append(listed(item, outcome))
     return {"Deleted": [] if req["Delete"].get("Quiet") else deleted, "Errors": errors}
 
 
@@ -75,24 +74,45 @@ def check_integrity(call: Call, req: Input) -> None:
         raise AwsError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 
 
-def delete_one(call: Call, bucket: Bucket, item: Input) -> None:
+def listed(item: Input, outcome: dict[str, Any]) -> dict[str, Any]:
+    """One deletion of a list, as the answer tells it."""
+    entry = {name: item[name] for name in ("Key", "VersionId") if name in item}
+    if outcome.get("DeleteMarker"):
+        entry |= {"DeleteMarker": True, "DeleteMarkerVersionId": outcome["VersionId"]}
+    return entry
+
+
+def delete_one(call: Call, bucket: Bucket, item: Input) -> dict[str, Any]:
     """Delete one object of a list, if the caller may."""
-    check_version(item)
+    action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
     if not call.allowed(
-        "s3:DeleteObject", f"arn:aws:s3:::{bucket.name}/{item['Key']}", bucket.account, {"Bucket": bucket.name, **item}
+        action, f"arn:aws:s3:::{bucket.name}/{item['Key']}", bucket.account, {"Bucket": bucket.name, **item}
     ):
         raise AwsError("AccessDenied", "Access Denied")
     renamed = {
         "IfMatch": item.get("ETag"),
         "IfMatchLastModifiedTime": item.get("LastModifiedTime"),
         "IfMatchSize": item.get("Size"),
+        "VersionId": item.get("VersionId"),
     }
-    remove(call, bucket.name, item["Key"], {name: value for name, value in renamed.items() if value is not None})
+    given = {name: value for name, value in renamed.items() if value is not None}
+    return remove(call, bucket, item["Key"], given)
 
 
-def remove(call: Call, bucket: str, key: str, req: Input) -> None:
-    """Remove an object and release its bytes, if the conditions hold."""
-    current = objects.get(call.tx, bucket, key)
+def remove(call: Call, bucket: Bucket, key: str, req: Input) -> dict[str, Any]:
+    """Delete an object, or a version, if the conditions hold; the members that tell what was done."""
+    version = req.get("VersionId")
+    current = versions.find(call, bucket, key, version) if version else objects.get(call.tx, bucket.name, key)
+    check_conditions(req, key, current)
+    if version is None:
+        marker = versions.delete(call, bucket, key)
+        return {"DeleteMarker": True, "VersionId": marker.version} if marker else {}
+    versions.delete_version(call, bucket, key, version)
+    return {"VersionId": version} | ({"DeleteMarker": True} if current is not None and current.marker else {})
+
+
+def check_conditions(req: Input, key: str, current: Object | None) -> None:
+    """Check a deletion's conditions against the object that it would delete."""
     if current is None:
         if "IfMatch" in req:
             raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key})
@@ -103,5 +123,3 @@ def remove(call: Call, bucket: str, key: str, req: Input) -> None:
         raise conditions.failed("x-amz-if-match-size")
     if "IfMatchLastModifiedTime" in req and int(req["IfMatchLastModifiedTime"].timestamp()) != current.modified:
         raise conditions.failed("x-amz-if-match-last-modified-time")
-    content.release(call, current.segments)
-    objects.delete(call.tx, bucket, key)

@@ -7,8 +7,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, object_headers
-from fogbank.services.s3.access import check_version, open_bucket, open_object
+from fogbank.services.s3 import checksums, conditions, content, object_headers, versions
+from fogbank.services.s3.access import open_bucket, open_object
 from fogbank.services.s3.ranges import byte_range
 from fogbank.services.s3.records import when
 from fogbank.services.s3.service import s3
@@ -29,7 +29,7 @@ UNCHANGED = ("CacheControl", "Expires")  # what a 304 repeats besides ETag and L
 OVERRIDES = {f"Response{name}": name for name in object_headers.HEADERS}
 
 
-@s3.operation("read", "object", takes=READ)
+@s3.operation("read", "object", takes=READ, variants={"VersionId": "s3:GetObjectVersion"})
 def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
     """An object's bytes, whole or a range of them, and all that is known of it."""
     found, result, start, end = describe(call, req)
@@ -38,7 +38,7 @@ def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
     return result
 
 
-@s3.operation("read", "object", takes=READ, action="s3:GetObject")
+@s3.operation("read", "object", takes=READ, action="s3:GetObject", variants={"VersionId": "s3:GetObjectVersion"})
 def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
     """What GetObject would answer, without the bytes."""
     return describe(call, req)[1]
@@ -47,13 +47,13 @@ def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
 def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
     """The object, what its response says of it, and the range of its bytes that is wanted."""
     bucket = open_bucket(call, req)
-    check_version(req)
-    found = open_object(call, bucket, req["Key"])
+    found = open_object(call, bucket, req["Key"], req.get("VersionId"))
     result: dict[str, Any] = {
         "StatusCode": 200,
         "AcceptRanges": "bytes",
         "LastModified": when(found.modified),
         "ETag": f'"{found.etag}"',
+        **versions.told(bucket, found),
     }
     if not conditions.check_read(req, found):
         fresh = {name: found.headers[name] for name in UNCHANGED if name in found.headers}

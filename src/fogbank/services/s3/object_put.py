@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, object_headers
+from fogbank.services.s3 import checksums, conditions, content, versions
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.description import DESCRIPTION, described
 from fogbank.services.s3.names import check_key
 from fogbank.services.s3.records import Object, objects
 from fogbank.services.s3.service import s3
@@ -19,19 +20,13 @@ if TYPE_CHECKING:
 MAX_PUT = 5 * 1024**3
 
 CHECKSUMS = " ".join(checksums.MEMBERS.values())
-DESCRIPTION = (
-    "ACL CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata StorageClass"
-)
 
 
 def check_put(call: Call, req: PutObjectRequestTypeDef) -> None:
     """Refuse, before its body is read, an upload that must fail."""
     check_key(req["Key"])
     check_length(req.get("ContentLength"))
-    object_headers.check_acl(req)
-    object_headers.metadata_of(req)
-    object_headers.storage_class_of(req)
-    open_bucket(call, req)
+    described(call, req, open_bucket(call, req))
     if "IfMatch" in req or "IfNoneMatch" in req:
         conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
 
@@ -52,30 +47,20 @@ def check_length(size: int | None) -> None:
     digests=checksums.wanted,
 )
 def put_object(call: Call, req: PutObjectRequestTypeDef) -> dict[str, Any]:
-    """Keep an object, replacing the one of its key."""
+    """Keep an object, replacing or superseding the one of its key."""
     body = call.body
     assert body is not None
     checksum = checksums.check_upload(req, body)
-    open_bucket(call, req)
-    current = objects.get(call.tx, req["Bucket"], req["Key"])
-    conditions.check_write(req, current)
+    bucket = open_bucket(call, req)
+    conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
     made = Object(
         size=body.size,
         etag=body.digests["MD5"].hex(),
         modified=int(call.now.timestamp()),
-        headers=object_headers.headers_of(req),
-        metadata=object_headers.metadata_of(req),
-        storage_class=object_headers.storage_class_of(req),
         checksum=checksum,
         segments=content.keep(call, body),
         parts=(),
+        **described(call, req, bucket),
     )
-    replace(call, req["Bucket"], req["Key"], made, current)
-    return {"ETag": f'"{made.etag}"', **checksums.told(checksum)}
-
-
-def replace(call: Call, bucket: str, key: str, made: Object, current: Object | None) -> None:
-    """Put an object in the place of the current one, whose bytes are released."""
-    if current is not None:
-        content.release(call, current.segments)
-    objects.put(call.tx, made, bucket, key)
+    made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:Put")
+    return {"ETag": f'"{made.etag}"', **versions.told(bucket, made), **checksums.told(checksum)}

@@ -25,6 +25,7 @@ s3 = Service(
     resources={"bucket": "arn:aws:s3:::{Bucket}", "object": "arn:aws:s3:::{Bucket}/{Key}"},
     modules=(
         "bucket",
+        "bucket_versioning",
         "object_put",
         "object_get",
         "object_delete",

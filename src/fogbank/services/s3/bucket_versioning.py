@@ -1,0 +1,41 @@
+"""Versioning of buckets: keeping what is overwritten or deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fogbank.core.errors import AwsError
+from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.records import put_bucket
+from fogbank.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import GetBucketVersioningRequestTypeDef, PutBucketVersioningRequestTypeDef
+
+    from fogbank.core.call import Call
+
+
+@s3.operation(
+    "write", "bucket", takes="Bucket ContentMD5 ChecksumAlgorithm MFA VersioningConfiguration ExpectedBucketOwner"
+)
+def put_bucket_versioning(call: Call, req: PutBucketVersioningRequestTypeDef) -> dict[str, Any]:
+    """Enable or suspend versioning; it can never be turned off again."""
+    bucket = open_bucket(call, req)
+    status = req["VersioningConfiguration"].get("Status")
+    if status not in ("Enabled", "Suspended"):
+        what = "The XML you provided was not well-formed or did not validate against our published schema"
+        raise AwsError("IllegalVersioningConfigurationException" if status is None else "MalformedXML", what)
+    if status == "Suspended" and bucket.lock:
+        what = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        raise AwsError("InvalidBucketState", what)
+    put_bucket(call.tx, msgspec.structs.replace(bucket, versioning=status))
+    return {}
+
+
+@s3.operation("read", "bucket", takes="Bucket ExpectedBucketOwner")
+def get_bucket_versioning(call: Call, req: GetBucketVersioningRequestTypeDef) -> dict[str, Any]:
+    """Whether the bucket keeps versions; nothing if it never did."""
+    bucket = open_bucket(call, req)
+    return {"Status": bucket.versioning} if bucket.versioning else {}
