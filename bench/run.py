@@ -1,6 +1,6 @@
-"""The benchmark: Fogbank beside moto's server and MiniStack, each alone on this machine, in turn. `make bench` runs it.
+"""The benchmark: Fogbank beside moto's server, MiniStack and Ceph's radosgw, each alone on this machine, in turn. `make bench` runs it.
 
-Fogbank verifies every signature and syncs every write to the disk; the peers do neither. See bench/README.md.
+Fogbank and radosgw verify every signature and sync every write to the disk; the others do neither. See bench/README.md.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ MIB, GIB = 1 << 20, 1 << 30
 
 def options() -> argparse.Namespace:
     """What is asked for; --quick and --full only change the defaults of the others."""
-    parser = argparse.ArgumentParser(description="Fogbank beside moto's server and MiniStack.")
+    parser = argparse.ArgumentParser(description="Fogbank beside moto's server, MiniStack and Ceph's radosgw.")
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts to run, of {','.join(PARTS)}")
-    parser.add_argument("--servers", default=",".join(servers.ALL), help=f"of {','.join(servers.ALL)}")
+    parser.add_argument("--servers", default=",".join(servers.here()), help=f"of {','.join(servers.ALL)}")
     parser.add_argument("--rounds", type=int, help="how often each server is measured (3)")
     parser.add_argument("--seconds", type=float, help="length of each load of small objects (2)")
     parser.add_argument("--objects", type=int, default=2000, help="small objects that are read, in turn (2,000)")
@@ -89,7 +89,7 @@ def main() -> None:
     given = options()
     servers.VAR.mkdir(exist_ok=True)
     check_disk(given)
-    if set(given.servers) - {"fogbank"}:
+    if set(given.servers) - {"fogbank", "radosgw"}:
         servers.have_peers()
     results = Results()
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}"

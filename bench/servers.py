@@ -1,4 +1,4 @@
-"""Starting and stopping what is measured, each alone: Fogbank, moto's server, MiniStack."""
+"""Starting and stopping what is measured, each alone: Fogbank, moto's server, MiniStack, Ceph's radosgw."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ class Fogbank(Server):
 
 
 class Peer(Server):
-    """A peer, in one process of its own."""
+    """A peer, in one process of its own, or in several below one."""
+
+    patience = 5.0  # seconds that it may take to stop
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +120,7 @@ class Peer(Server):
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(5)
+                self._process.wait(self.patience)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -149,7 +151,17 @@ class MiniStack(Peer):
         return {"GATEWAY_PORT": str(self.port)}
 
 
-ALL: dict[str, type[Server]] = {server.name: server for server in (Fogbank, Moto, MiniStack)}
+class RadosGw(Peer):
+    """Ceph's radosgw over a monitor and an OSD: verifies each signature and syncs each write. Debian's packages, if they are there."""
+
+    name = "radosgw"
+    patience = 20.0
+
+    def command(self) -> list[str]:
+        return [str(ROOT / "bench/peers/radosgw.sh"), str(self.directory), str(self.port)]
+
+
+ALL: dict[str, type[Server]] = {server.name: server for server in (Fogbank, Moto, MiniStack, RadosGw)}
 
 
 def descendants(pid: int) -> list[int]:
@@ -173,8 +185,13 @@ def running(server: Server) -> Iterator[Server]:
         shutil.rmtree(server.directory, ignore_errors=True)
 
 
+def here() -> list[str]:
+    """The names of the servers that can be started here: Ceph only where its packages are installed."""
+    return [name for name in ALL if name != RadosGw.name or shutil.which("radosgw")]
+
+
 def have_peers() -> None:
-    """Install the peers in an environment of their own, with the locked hashes, if they are not there."""
+    """Install the Python peers in an environment of their own, with the locked hashes, if they are not there."""
     if (PEERS / ".ready").exists():
         return
     print(f"installing the peers into {PEERS}", file=sys.stderr)
