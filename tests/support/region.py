@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,13 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
+from fogbank.control import process
+from fogbank.core.background import Background, Options
 from fogbank.core.clock import Clock
 from fogbank.core.identity.directory import Directory, Root
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
+from fogbank.core.stored import read_content
 from fogbank.core.vault import Vault
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.record import Recorder
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
     from pathlib import Path
 
-    from fogbank.core.call import FileRange
     from fogbank.region.events import Kind
 
 ACCOUNT = "123456789012"
@@ -106,6 +107,7 @@ class LocalRegion:
             events=EventReader(directory / "events"),
             operations=registry.operation,
         )
+        self.background = Background(self.region, Options())
         for kind in KINDS:
             (directory / "events" / kind).mkdir(parents=True, exist_ok=True)
         self.logs = {kind: EventLog(directory / "events" / kind, 16 << 20) for kind in KINDS}
@@ -125,6 +127,16 @@ class LocalRegion:
         """All events, management's and data events, as they are kept."""
         self.events()
         return [found.line for kind in KINDS for found in self.region.events.newest(kind)]
+
+    def settle(self) -> None:
+        """Carry out all that is due in the background: every effect, and every chore once."""
+        self.run(self._settle())
+
+    async def _settle(self) -> None:
+        await process.carry_out(self.background)
+        for chore in process.chores():
+            await chore.work(self.background)
+        await process.carry_out(self.background)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the region's loop."""
@@ -160,11 +172,7 @@ class LocalRegion:
             return b""
         if isinstance(response.body, bytes):
             return response.body
-        return b"".join(piece if isinstance(piece, bytes) else self._read(piece) for piece in response.body)
-
-    def _read(self, piece: FileRange) -> bytes:
-        with open(self.region.blobs.path(piece.blob), "rb") as file:
-            return os.pread(file.fileno(), piece.length, piece.start)
+        return b"".join([bytes(run) for run in read_content(self.region.blobs, response.body)])
 
     def client(
         self,

@@ -6,13 +6,19 @@ import asyncio
 import logging
 import signal
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from fogbank.core.background import Background, Options
 from fogbank.core.clock import Clock
 from fogbank.core.identity.directory import seal_old_keys
+from fogbank.core.ids import Ids
+from fogbank.core.region import Region
 from fogbank.core.vault import Vault
 from fogbank.region import events
 from fogbank.region.data import DataDir, master_keys
+from fogbank.region.events import EventReader
+from fogbank.services import registry
 from fogbank.store import outbox, upkeep
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -20,8 +26,10 @@ from fogbank.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from fogbank.core.service import Chore
     from fogbank.region.settings import Settings
     from fogbank.store.api import Store
+    from fogbank.store.outbox import Handler
 
 POLL = 1.0  # seconds between looks into the outbox
 SWEEP_EVERY = 600.0  # seconds
@@ -45,9 +53,23 @@ async def _run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     data = DataDir(settings.data)
     store, blobs, clock = SqliteStore(data.state / "state.db"), Blobs(data.blobs), Clock()
+    vault = Vault(master_keys(data))
+    region = Region(
+        name=settings.region,
+        served=settings.regions,
+        store=store,
+        blobs=blobs,
+        clock=clock,
+        ids=Ids(),
+        vault=vault,
+        events=EventReader(data.events),
+        operations=registry.operation,
+    )
+    background = Background(region, Options())
     tasks = [
-        loop.create_task(seal(store, Vault(master_keys(data)))),
-        loop.create_task(every(POLL, lambda: carry_out(store, blobs, clock))),
+        loop.create_task(seal(store, vault)),
+        loop.create_task(every(POLL, lambda: carry_out(background))),
+        *(loop.create_task(every(chore.seconds, bind(chore, background))) for chore in chores()),
         loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
         loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs), first=SCRUB_EVERY)),
         loop.create_task(every(PRUNE_EVERY, lambda: prune(settings, clock))),
@@ -79,9 +101,29 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]], first: floa
         await asyncio.sleep(seconds)
 
 
-async def carry_out(store: Store, blobs: Blobs, clock: Clock) -> None:
+def chores() -> list[Chore]:
+    """The chores of all services."""
+    return [chore for service in registry.services().values() for chore in service.chores]
+
+
+def bind(chore: Chore, background: Background) -> Callable[[], Awaitable[None]]:
+    """A chore with what it works with."""
+    return partial(chore.work, background)
+
+
+def handlers(background: Background) -> dict[str, Handler]:
+    """The handlers of all effects: the store's own, and the services'."""
+    found = background.region.blobs.effects(background.region.store)
+    for service in registry.services().values():
+        found |= {kind: partial(handler, background) for kind, handler in service.effects.items()}
+    return found
+
+
+async def carry_out(background: Background) -> None:
     """Carry out all effects that are due."""
-    while await outbox.carry_out(store, blobs.effects(store), clock.now):
+    region = background.region
+    known = handlers(background)
+    while await outbox.carry_out(region.store, known, region.clock.now):
         pass
 
 

@@ -38,6 +38,17 @@ class Ids:
         """
         return prefix + b32encode(self._random(10)).decode()
 
+    def uuid(self) -> str:
+        """A random UUID (version 4), in lower case."""
+        raw = bytearray(self._random(16))
+        raw[6], raw[8] = raw[6] & 0x0F | 0x40, raw[8] & 0x3F | 0x80
+        text = raw.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def random(self, count: int) -> bytes:
+        """Random bytes, of key material."""
+        return self._random(count)
+
     def secret(self) -> str:
         """A secret access key: 40 characters."""
         return urlsafe_b64encode(self._random(30)).decode().replace("-", "/").replace("_", "+")

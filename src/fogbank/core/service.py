@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
@@ -13,12 +13,16 @@ from fogbank import wire
 
 if TYPE_CHECKING:
     from fogbank.auth.policy import Policy
+    from fogbank.core.background import Background
     from fogbank.core.call import Call, Content, Sealing
+    from fogbank.wire.http import HttpRequest
 
 Input = Mapping[str, Any]
 Handler = Callable[["Call", Any], Any]
 Operations = Callable[[str, str], "Bound | None"]  # finds an operation by its service's name and its own
 F = TypeVar("F", bound=Handler)
+EffectHandler = Callable[["Background", bytes], Awaitable[None]]
+ChoreWork = Callable[["Background"], Awaitable[None]]
 
 # read: on a snapshot, on the event loop: a few lookups. scan: on a snapshot, in a thread: pages of records.
 # write: in the next batch, on the event loop. bulk: in the next batch, in a thread: hundreds of records.
@@ -26,6 +30,14 @@ Access = Literal["read", "scan", "write", "bulk"]
 
 # In place of an action: the operation needs no permission, but a verified caller (sts:GetCallerIdentity).
 NO_PERMISSION_NEEDED = ""
+
+
+class Chore(msgspec.Struct, frozen=True):
+    """Work in the background that comes round every `seconds`."""
+
+    name: str
+    seconds: float
+    work: ChoreWork
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -145,7 +157,9 @@ class Service:
 
     `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's); `policy` the
     policy of the resource; `tags` its tags; `keys` the condition keys of the service, in lower case, for a resource's ARN.
-    `modules` hold the operations; they are imported when the region starts.
+    `verify` checks the body of an operation that does not stream, as far as the request says what it is. `modules` hold the
+    operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
+    its transactions emit to the outbox, by kind, and in `chores`; its modules add to both.
     """
 
     def __init__(
@@ -159,6 +173,7 @@ class Service:
         policy: Policies | None = None,
         tags: Callable[[Call, Any, str], Mapping[str, str]] | None = None,
         keys: Callable[[Call, Any, str], Mapping[str, str | tuple[str, ...]]] | None = None,
+        verify: Callable[[HttpRequest, wire.Operation], None] | None = None,
     ) -> None:
         self.name = name
         self.model = wire.load(name)
@@ -169,6 +184,9 @@ class Service:
         self.policy = policy
         self.tags = tags
         self.keys = keys
+        self.verify = verify
+        self.effects: dict[str, EffectHandler] = {}
+        self.chores: list[Chore] = []
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}
 
@@ -199,6 +217,26 @@ class Service:
                 takes=members,
                 **given,
             )
+            return function
+
+        return bind
+
+    def effect(self, kind: str) -> Callable[[EffectHandler], EffectHandler]:
+        """Have the decorated function carry out the effects of a kind. It is repeatable: it may be called again for the same one."""
+
+        def bind(function: EffectHandler) -> EffectHandler:
+            if kind in self.effects:
+                raise TypeError(f"{self.name} has two handlers of {kind}")
+            self.effects[kind] = function
+            return function
+
+        return bind
+
+    def chore(self, seconds: float) -> Callable[[ChoreWork], ChoreWork]:
+        """Have the decorated function called every so many seconds, in the control process. It does a bounded part, repeatably."""
+
+        def bind(function: ChoreWork) -> ChoreWork:
+            self.chores.append(Chore(function.__name__, seconds, function))
             return function
 
         return bind

@@ -9,6 +9,7 @@ from fogbank import auth
 from fogbank.core.call import Body
 from fogbank.core.digests import NEW
 from fogbank.core.errors import AwsError
+from fogbank.store import chunks
 from fogbank.store.blobs import INLINE_LIMIT
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def incomplete() -> AwsError:
 
 
 class Spool:
-    """Takes a body in batches: decodes, hashes and keeps it; small bodies in memory, others in a blob."""
+    """Takes a body in batches: decodes, hashes and keeps it; small bodies in memory, others in a blob.
+
+    With a `sealing`, what is kept is encrypted; digests are of what the caller sent, the blob's own CRC of what is kept.
+    """
 
     def __init__(
         self,
@@ -41,10 +45,14 @@ class Spool:
         self.size = 0
         self.blobs = blobs
         self.finished: BlobRef | None = None
-        self.writer: BlobWriter | None = blobs.create(expected) if expected > INLINE_LIMIT else None
+        self.writer: BlobWriter | None = None
+        if expected > INLINE_LIMIT:
+            self.writer = blobs.create(chunks.sealed_size(expected) if sealing else expected)
         self._decoder = decoder
         self._declared_hash = declared_hash
         self._sealing = sealing
+        self._nonce = chunks.new_nonce() if sealing else b""
+        self._sealer = chunks.Sealer(sealing.key, self._nonce, self.writer.write) if sealing and self.writer else None
         self._digests: dict[str, Digest] = {name: NEW[name]() for name in algorithms}
         self._sha256 = sha256() if declared_hash is not None else None
         self._parts: list[bytes] = []
@@ -54,9 +62,10 @@ class Spool:
         """Take in chunks as they came; in a worker thread where they are large."""
         for chunk in batch:
             for piece in self._decoder.feed(chunk) if self._decoder else (chunk,):
-                self._take(piece)
+                self.take(piece)
 
-    def _take(self, piece: bytes | memoryview) -> None:
+    def take(self, piece: bytes | memoryview) -> None:
+        """Take in bytes that are in no frames."""
         self.size += len(piece)
         if self.size > self._most:
             raise incomplete()
@@ -64,7 +73,9 @@ class Spool:
             self._sha256.update(piece)
         for digest in self._digests.values():
             digest.update(piece)  # type: ignore[arg-type]  # hashlib and awscrt take any buffer
-        if self.writer is not None:
+        if self._sealer is not None:
+            self._sealer.update(piece)
+        elif self.writer is not None:
             self.writer.write(piece)
         else:
             self._parts.append(bytes(piece))
@@ -77,9 +88,17 @@ class Spool:
             raise incomplete()
         if self._sha256 is not None and self._declared_hash is not None:
             auth.check_payload(self._declared_hash, self._sha256.hexdigest())
-        digests = {name: digest.digest() for name, digest in self._digests.items()}
-        trailers = self._decoder.trailers if self._decoder else {}
+        return self._kept({name: digest.digest() for name, digest in self._digests.items()})
+
+    def _kept(self, digests: dict[str, bytes]) -> Body:
+        data: bytes | None = None
         if self.writer is None:
-            return Body(self.size, digests, data=b"".join(self._parts), trailers=trailers)
-        self.finished = self.writer.finish()
-        return Body(self.size, digests, blob=self.finished, trailers=trailers)
+            data = b"".join(self._parts)
+            if self._sealing is not None:
+                data = chunks.seal_small(self._sealing.key, self._nonce, data)
+        else:
+            if self._sealer is not None:
+                self._sealer.finish()
+            self.finished = self.writer.finish()
+        trailers = self._decoder.trailers if self._decoder else {}
+        return Body(self.size, digests, data, self.finished, trailers, self._sealing, self._nonce)

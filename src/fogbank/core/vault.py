@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,8 @@ class Vault:
         self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
         self._newest = max(keys)
         self._random = random_bytes
+        # Keys to derive others from, apart from those that seal: no key serves two algorithms.
+        self._roots = {number: hmac.digest(key, b"fogbank derives", "sha256") for number, key in keys.items()}
 
     def seal(self, data: bytes, context: str) -> bytes:
         """Encrypt and authenticate."""
@@ -47,6 +50,18 @@ class Vault:
             return cipher.decrypt(sealed[NUMBER : NUMBER + NONCE], sealed[NUMBER + NONCE :], context.encode())
         except InvalidTag:
             raise Unsealable("changed, or sealed for another purpose") from None
+
+    def derive(self, context: str, number: int | None = None) -> tuple[int, bytes]:
+        """A key of 32 bytes for a purpose, the same every time, that is kept nowhere; with the number of the master key behind it.
+
+        `number` asks for the one of that master key: what was made with an earlier one can be read after a newer was added.
+        Unsealable if this installation does not have it.
+        """
+        chosen = self._newest if number is None else number
+        root = self._roots.get(chosen)
+        if root is None:
+            raise Unsealable("derived from a key that this installation does not have")
+        return chosen, hmac.digest(root, context.encode(), "sha256")
 
     def __repr__(self) -> str:
         return f"Vault({sorted(self._ciphers)})"

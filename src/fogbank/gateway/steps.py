@@ -185,7 +185,16 @@ def signing_names(service: str) -> frozenset[str]:
 
 
 def decode_body(authenticated: Authenticated) -> None:
-    """Take the frames off an aws-chunked body of an operation that does not stream, and check them."""
+    """Take the frames off an aws-chunked body of an operation that does not stream, and check it."""
+    unframe(authenticated)
+    identified = authenticated.identified
+    bound = identified.bound
+    if bound is not None and bound.service.verify is not None and not identified.streams:
+        bound.service.verify(identified.meaning.request, identified.operation)
+
+
+def unframe(authenticated: Authenticated) -> None:
+    """Take the frames off an aws-chunked body, and check them."""
     verified, identified = authenticated.verified, authenticated.identified
     if verified is None or not verified.payload.chunked or identified.streams:
         return

@@ -9,7 +9,7 @@ import binascii
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
-from fogbank.core.digests import NEW, base64
+from fogbank.core.digests import NEW, base64, digest
 from fogbank.core.errors import AwsError
 from fogbank.services.s3.records import Checksum
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Body
     from fogbank.core.service import Input
+    from fogbank.wire import HttpRequest, Operation
 
 ALGORITHMS = tuple(NEW)
 DEFAULT = "CRC64NVME"  # S3 gives every object one, asked or not
@@ -109,3 +110,17 @@ def told(checksum: Checksum | None) -> dict[str, Any]:
     if checksum is None:
         return {}
     return {MEMBERS[checksum.algorithm]: checksum.value, "ChecksumType": checksum.type}
+
+
+def verify(request: HttpRequest, operation: Operation) -> None:
+    """Check the body of a request that does not stream against the digests in its headers, if there are any."""
+    headers = request.headers
+    given = headers.get("content-md5")
+    if given is not None:
+        check_md5(given, digest("MD5", request.body))
+    if "httpChecksum" not in operation.traits:
+        return  # its checksums are not of the body, but of the whole of an upload in parts
+    for name, algorithm in ALGORITHM_OF_HEADER.items():
+        value = headers.get(name)
+        if value is not None:
+            check_value(algorithm, value, base64(digest(algorithm, request.body)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.service import Service
+from fogbank.services.s3.checksums import verify
 from fogbank.services.s3.policy_keys import policy_keys
 from fogbank.services.s3.records import buckets
 
@@ -38,4 +39,5 @@ s3 = Service(
     ),
     owner=owner,
     keys=policy_keys,
+    verify=verify,
 )

@@ -127,9 +127,8 @@ def stamped(call: Call, bucket: Bucket, key: str, made: Object) -> Object:
     """A new version with its id, newer than all of its key, whatever the clock says."""
     before = newest(call, bucket, key)
     stamp = max(int(call.now.timestamp() * 1_000_000), before.stamp + 1 if before else 0)
-    version = (
-        f"{LAST_STAMP - stamp:0{STAMP_DIGITS}x}{call.ids.token(RANDOM)}" if bucket.versioning == "Enabled" else NULL
-    )
+    enabled = bucket.versioning == "Enabled"
+    version = f"{LAST_STAMP - stamp:0{STAMP_DIGITS}x}{call.ids.random(RANDOM // 2).hex()}" if enabled else NULL
     return msgspec.structs.replace(made, version=version, stamp=stamp, superseded=0)
 
 

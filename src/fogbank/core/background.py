@@ -1,0 +1,127 @@
+"""What services do behind requests: effects that transactions left in the outbox, and chores that come round again."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fogbank.core.authorize import authorise
+from fogbank.core.call import Call
+from fogbank.core.errors import not_implemented
+from fogbank.core.spool import Spool
+from fogbank.wire.http import HttpRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from fogbank.core.call import Body, Sealing
+    from fogbank.core.principal import Principal
+    from fogbank.core.region import Region
+    from fogbank.core.service import Bound, Input
+    from fogbank.store.api import Tx
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the operator set for work in the background. `lifecycle_day` is how long a day is in lifecycle rules, if not a day."""
+
+    lifecycle_day: timedelta | None = None
+
+
+class Background:
+    """What effects and chores work with: the region, and operations called as a principal that the service acts for.
+
+    Every call is authorised like a request.
+    """
+
+    def __init__(self, region: Region, options: Options) -> None:
+        self.region = region
+        self.options = options
+
+    async def invoke(
+        self,
+        principal: Principal,
+        service: str,
+        operation: str,
+        req: Input,
+        *,
+        region: str = "",
+        data: bytes | None = None,
+    ) -> Any:
+        """Carry out an operation; `data` is the body of one that streams. AwsError as a caller would see it."""
+        bound = self.bound(service, operation)
+        if bound.access in ("read", "scan"):
+            with self.region.store.snapshot() as tx:
+                return self.carry_out(tx, principal, bound, req, region)
+        if data is None:
+            return await self._write(principal, bound, req, region, None)
+        with self.region.store.snapshot() as tx:
+            call = self.call(tx, principal, bound, req, region)
+            authorise(call, bound.service.model.protocol)
+            if bound.before_body is not None:
+                bound.before_body(call, req)
+            sealing = bound.seals(call, req) if bound.seals else None
+        with spooled(self.region, bound, req, data, sealing) as body:
+            return await self._write(principal, bound, req, region, body)
+
+    def bound(self, service: str, operation: str) -> Bound:
+        """An operation that works here."""
+        found = self.region.operations(service, operation)
+        if found is None:
+            raise not_implemented(f"The operation {service}:{operation}")
+        return found
+
+    async def _write(self, principal: Principal, bound: Bound, req: Input, region: str, body: Body | None) -> Any:
+        return await self.region.store.write(
+            lambda tx: self.carry_out(tx, principal, bound, req, region, body), bulk=bound.access == "bulk"
+        )
+
+    def carry_out(
+        self, tx: Tx, principal: Principal, bound: Bound, req: Input, region: str = "", body: Body | None = None
+    ) -> Any:
+        """Carry out an operation in a transaction that the caller has opened."""
+        call = self.call(tx, principal, bound, req, region, body)
+        authorise(call, bound.service.model.protocol)
+        return bound.handler(call, req)
+
+    def call(
+        self, tx: Tx, principal: Principal, bound: Bound, req: Input, region: str = "", body: Body | None = None
+    ) -> Call:
+        """A call without a request: its request is one that nobody sent."""
+        mine = self.region
+        name = region or mine.name
+        return Call(
+            tx=tx,
+            principal=principal,
+            region=name,
+            scope_region=region,
+            now=mine.clock.now(),
+            request_id=mine.ids.request_id(),
+            request=HttpRequest("POST", "/", "", {}, b"", "", "https"),
+            ids=mine.ids,
+            vault=mine.vault,
+            attempts=mine.attempts,
+            events=mine.events,
+            operations=mine.operations,
+            asked=[],
+            bound=bound,
+            req=req,
+            served=mine.served,
+            body=body,
+        )
+
+
+@contextmanager
+def spooled(region: Region, bound: Bound, req: Input, data: bytes, sealing: Sealing | None) -> Iterator[Body]:
+    """Bytes as a body, durable; once the context is left, they are garbage if no record refers to them."""
+    algorithms = bound.digests(req) if bound.digests else ()
+    spool = Spool(region.blobs, algorithms, expected=len(data), sealing=sealing)
+    try:
+        spool.feed([data])
+        yield spool.finish()
+    finally:
+        if spool.writer is not None:
+            spool.writer.abort()
+            spool.writer.close()
