@@ -32,7 +32,20 @@ up: venv  ## start a region on this machine and take the tour; it goes on runnin
 down: venv  ## stop the region that `make up` started
 	@$(BIN)/fogbank down --data $(DATA)
 
-test: venv  ## every test, the style and type checks among them
+# What tests run against the region besides Python's own clients: a program and the Debian package that has it. Tests of one that is
+# not there skip, and say so; here it is installed where that may be done.
+PROGRAMS := restic:restic rclone:rclone s3cmd:s3cmd chromium:chromium
+
+.PHONY: programs
+programs:  ## install the programs that tests run, where apt and root are at hand
+	@missing=$$(for each in $(PROGRAMS); do command -v $${each%%:*} >/dev/null || echo $${each##*:}; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing" $$missing; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
+	    || echo "not installed; their tests will skip"; \
+	fi
+
+test: venv programs  ## every test, the style and type checks among them
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup tests
 
 check: venv  ## style, types and architecture only
