@@ -67,4 +67,5 @@ def operations(service: str) -> Iterator[OperationModel]:
     """botocore's view of all of a service's operations."""
     model = ServiceModel(load(service).raw, service)
     for name in model.operation_names:
-        yield model.operation_model(name)
+        if not load(service).operations[name].synthetic:  # AWS's SDKs do not have it
+            yield model.operation_model(name)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fogbank.wire.http import HttpRequest
+    from fogbank.wire.route import Endpoint
 
 CBOR = "smithy-rpc-v2-cbor"
 FORM = "application/x-www-form-urlencoded"
@@ -172,17 +173,42 @@ def identify_s3(request: HttpRequest, plan: Plan, host: HostName) -> Identified:
         if not request.path.startswith("/"):
             raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
         routed = request.at(f"/{bucket}{request.path}")
-    found = router_of("s3").exact(routed)
+    router = router_of("s3")
+    endpoint = router.residual.endpoints.get(host.kind) if host.kind else None
+    if endpoint is not None:
+        return identify_endpoint(routed, endpoint, host)
+    found = router.exact(routed) or by_method(router.residual.endpoints[""], routed)
     if found is None:
         raise not_allowed(routed)
     return Identified("s3", found[0], "rest-xml", found[1], routed, bucket or None, None, host.region, host.kind)
 
 
-def not_allowed(request: HttpRequest) -> AwsError:
+def identify_endpoint(request: HttpRequest, endpoint: Endpoint, host: HostName) -> Identified:
+    """S3's website endpoints: the bucket is in the host, the method is all that tells operations apart, and there is no other."""
+    found = by_method(endpoint, request)
+    if found is None:
+        raise not_allowed(request, endpoint.protocol)
+    if not host.bucket:
+        fields = {"BucketName": ""}
+        message = "The specified bucket does not exist"
+        raise Unidentified("NoSuchBucket", message, 404, endpoint.protocol, "s3", fields)
+    return Identified("s3", found[0], endpoint.protocol, found[1], request, host.bucket, None, host.region, host.kind)
+
+
+def by_method(endpoint: Endpoint, request: HttpRequest) -> tuple[str, dict[str, str]] | None:
+    """The operation of an endpoint that takes any path: that of a bucket, and of an object unless it ends there."""
+    operation = endpoint.operations.get(request.method)
+    if operation is None:
+        return None
+    bucket, _, key = request.path[1:].partition("/")
+    return operation, {"Bucket": bucket, "Key": key}
+
+
+def not_allowed(request: HttpRequest, protocol: str = "rest-xml") -> AwsError:
     """S3's answer to a method that a service, bucket, object or sub-resource does not have."""
     if request.path.startswith("//"):
         return Unidentified(
-            "InvalidBucketName", "The specified bucket is not valid.", 400, "rest-xml", "s3", {"BucketName": ""}
+            "InvalidBucketName", "The specified bucket is not valid.", 400, protocol, "s3", {"BucketName": ""}
         )
     router = router_of("s3")
     resource = next((name for name in request.args if name in router.subresources), "")
@@ -194,7 +220,7 @@ def not_allowed(request: HttpRequest) -> AwsError:
         ]
     fields = {"Method": request.method[:32], "ResourceType": kind}
     message = "The specified method is not allowed against this resource."
-    return Unidentified("MethodNotAllowed", message, 405, "rest-xml", "s3", fields)
+    return Unidentified("MethodNotAllowed", message, 405, protocol, "s3", fields)
 
 
 def identify_cbor(request: HttpRequest, plan: Plan, host: HostName) -> Identified:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+from copy import deepcopy
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def read_model(service: str) -> Traits:
     overlay = OVERLAY / f"{service}.json"
     if overlay.exists():
         merge(model, msgspec.json.decode(overlay.read_bytes()))
+        extend(model["shapes"])
     return model
 
 
@@ -57,6 +59,15 @@ def merge(base: Traits, patch: Traits) -> None:
             merge(base[name], value)
         else:
             base[name] = value
+
+
+def extend(shapes: Traits) -> None:
+    """Complete, in place, the shapes that an overlay derives from others: `extends` names the one whose members they have too."""
+    for name, shape in shapes.items():
+        if "extends" in shape:
+            derived = deepcopy(shapes[shape["extends"]])
+            merge(derived, shape)
+            shapes[name] = derived
 
 
 class Shape:

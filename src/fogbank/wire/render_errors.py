@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fogbank.wire.http import HttpResponse
 from fogbank.wire.model import OVERLAY, Shape
-from fogbank.wire.render_base import Headers, MemberTable, header_value, request_id_headers
+from fogbank.wire.render_base import Headers, MemberTable, header_name, header_value, request_id_headers
 from fogbank.wire.render_cbor import CBOR_HEADERS, CborConverter, dumps
 from fogbank.wire.render_json import JSON_TYPE, JsonConverter, encode, json_content_type
 from fogbank.wire.render_query import EC2_TYPE, QUERY_TYPE
@@ -199,6 +200,46 @@ def _unwrapped_body() -> Body:
     return body
 
 
+def _website_body(_model: Traits) -> Body:
+    """The page that S3's website endpoints answer, and the error in headers. `__cause__`: why there is no page of the bucket's.
+
+    Source: Amazon S3 User Guide, "Configuring a custom error document"; headers as AWS's endpoints send them.
+    """
+
+    def body(error: AwsError, known: Known, headers: Headers, request_id: str, _resource: str, host_id: str) -> bytes:
+        headers.append(("Content-Type", "text/html; charset=utf-8"))
+        status = HTTPStatus(error.status or known.status)
+        title = f"{status.value} {status.phrase}"
+        headers.append(("x-amz-error-code", header_value(known.code)))
+        headers.append(("x-amz-error-message", header_value(_line(error.message))))
+        for name, value in error.fields.items():
+            headers.append((f"x-amz-error-detail-{header_name(name)}", header_value(_line(plain_text(value)))))
+        why = error.__cause__
+        tried = "" if why is None else f"{_NO_DOCUMENT}\n{_items(why.code, why.message, why.fields)}"  # type: ignore[attr-defined]
+        ids = {"RequestId": request_id, "HostId": host_id}
+        return (
+            f"<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n"
+            f"{_items(known.code, error.message, {**error.fields, **ids})}{tried}<hr/>\n</body>\n</html>\n"
+        ).encode()
+
+    return body
+
+
+_NO_DOCUMENT = "<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>"
+
+
+def _items(code: str, message: str, fields: Mapping[str, Any]) -> str:
+    """An error as a list of its members."""
+    members = {"Code": code, "Message": message, **fields}
+    lines = [f"<li>{name}: {escape(plain_text(value))}</li>\n" for name, value in members.items()]
+    return f"<ul>\n{''.join(lines)}</ul>\n"
+
+
+def _line(text: str) -> str:
+    """Text that may echo a hostile request, as a header can hold it."""
+    return readable(text).replace("\r", " ").replace("\n", " ")
+
+
 def _ec2_body(_model: Traits) -> Body:
     fields = _xml_fields("iso8601-milliseconds")
 
@@ -316,6 +357,7 @@ BODIES: dict[str, Callable[[Traits], Body]] = {
     "query": _query_body,
     "ec2": _ec2_body,
     "rest-xml": _rest_xml_body,
+    "website": _website_body,
     "json": _json_body,
     "rest-json": _rest_json_body,
     "smithy-rpc-v2-cbor": _cbor_body,

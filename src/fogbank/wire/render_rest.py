@@ -131,7 +131,7 @@ def _quote(text: str) -> str:
 def xml_body(model: Traits, output: Shape) -> Body:
     """What makes the body of a rest-xml response from the members that have no other place."""
     writer = XmlWriter("iso8601-milliseconds")
-    namespace = output.traits.get("xmlNamespace") or model["metadata"].get("xmlNamespace")
+    namespace = output.traits.get("xmlNamespace", model["metadata"].get("xmlNamespace"))
     attribute = namespace_attribute(namespace)
     if output.payload is not None:
         payload = output.members[output.payload]

@@ -32,17 +32,26 @@ MAX_SEGMENTS, MAX_WIDE = 128, 32
 """Paths of more segments match no template of a tree, or none with slashes in labels; the longest template has 11."""
 
 
+class Endpoint(msgspec.Struct, frozen=True):
+    """A kind of endpoint whose operations differ by the method alone, whatever the path and the query. Labels are those of objects."""
+
+    protocol: str
+    operations: dict[str, str]
+
+
 class Residual(msgspec.Struct, frozen=True):
     """What a service's model does not say about its routes.
 
     `subresources`: bare static arguments (`?acl`) name a resource type everywhere, so one that no operation of the method and path
     has is refused, not ignored. `scopes`: operations that are meant only by requests that are signed for this service name.
-    `resource_types`: how errors call a sub-resource, where it is not its name in upper case.
+    `resource_types`: how errors call a sub-resource, where it is not its name in upper case. `endpoints`: by the host's kind, and
+    under the empty one what every other host answers where no route fits.
     """
 
     subresources: bool = False
     scopes: dict[str, str] = {}
     resource_types: dict[str, str] = {}
+    endpoints: dict[str, Endpoint] = {}
 
 
 class Router:
@@ -60,7 +69,10 @@ class Router:
         self.patterns = {name: arn_patterns(model, operation) for name, operation in model["operations"].items()}
         self.subresources = subresource_names(model) if residual.subresources else frozenset()
         by_method: dict[str, dict[str, list[Choice]]] = defaultdict(lambda: defaultdict(list))
+        elsewhere = {name for endpoint in residual.endpoints.values() for name in endpoint.operations.values()}
         for name, operation in current_operations(model).items():
+            if name in elsewhere:
+                continue
             key = anonymous(self.templates[name])
             by_method[operation["http"]["method"]][key].append(
                 compile_choice(model, name, residual.scopes.get(name, ""))

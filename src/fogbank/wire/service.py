@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Parse = Callable[[HttpRequest, Mapping[str, str]], dict[str, Any]]
 
 QUERY, EC2, JSON, REST_JSON, REST_XML, CBOR = "query", "ec2", "json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"
+_SPOKEN = {"website": REST_XML}  # S3's website endpoints: REST whose errors are pages
 
 _PARSERS = {
     QUERY: "parse_query",
@@ -59,6 +60,10 @@ class Operation:
         self.name = name
         self.traits: Traits = model.raw["operations"][name]
         self.http_method: str = self.traits.get("http", {}).get("method", "POST")
+        self.synthetic: bool = self.traits.get("synthetic", False)  # ours: AWS has the request, but no model of it
+        self.form: bool = self.traits.get(
+            "form", False
+        )  # its input is a form, multipart/form-data, that ends with its body
         self._codecs: dict[str, Codec] = {}
         self._parsers: dict[str, Parse] = {}
 
@@ -119,17 +124,18 @@ class Operation:
         return _decompressing(parse) if "requestcompression" in self.traits else parse
 
     def _compile_parser(self, protocol: str) -> Parse:
+        protocol = _SPOKEN.get(protocol, protocol)
         parse = self.unvalidated(protocol)
         validate = compile_validator(self.input, protocol, self.model.name)
         return parse if validate is None else _validated(parse, validate)
 
     def _compile_renderers(self, protocol: str) -> tuple[Renderer, ErrorRenderer]:
-        model = self.model.raw_for(protocol)
-        module = importlib.import_module(f"fogbank.wire.{_RENDERERS[protocol]}")
+        spoken = _SPOKEN.get(protocol, protocol)
+        module = importlib.import_module(f"fogbank.wire.{_RENDERERS[spoken]}")
         errors = importlib.import_module("fogbank.wire.render_errors")
         return (
-            module.compile_renderer(model, self.name, self.output),
-            errors.compile_error_renderer(model, self.name),
+            module.compile_renderer(self.model.raw_for(spoken), self.name, self.output),
+            errors.compile_error_renderer(self.model.raw_for(protocol), self.name),
         )
 
     def __repr__(self) -> str:
