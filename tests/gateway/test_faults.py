@@ -16,8 +16,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fogbank.core.call import FileRange
+from fogbank.core.stored import Missing
 from fogbank.gateway import respond
-from fogbank.gateway.pieces import HELD, Missing
+from fogbank.gateway.pieces import HELD
 from fogbank.store import disk
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -106,7 +107,7 @@ def let_go(region: LocalRegion) -> None:
     from fogbank.control import process
 
     region.advance(minutes=2)
-    region.run(process.carry_out(region.region.store, region.region.blobs, region.clock))
+    region.run(process.carry_out(region.background))
 
 
 def test_to_the_last_byte(full: LocalRegion, small_disk: Path) -> None:

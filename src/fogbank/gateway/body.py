@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
 from fogbank import auth
+from fogbank.core import stored
 from fogbank.core.digests import NEW
 from fogbank.core.errors import AwsError
 from fogbank.core.spool import Spool, incomplete
@@ -226,31 +228,17 @@ async def copy(
 def _copy(blobs: Blobs, content: Content, spooled: Spool) -> Body:
     with ExitStack() as stack:
         opened = [_opened(blobs, piece, stack) for piece in content]
-        for piece in opened:
-            if isinstance(piece, bytes):
-                spooled.feed([piece])
-            else:
-                for part in _read(*piece):
-                    spooled.feed([part])
+        for run in chain.from_iterable(opened):
+            spooled.take(run)
     return spooled.finish()
 
 
-def _opened(blobs: Blobs, piece: bytes | FileRange, stack: ExitStack) -> bytes | tuple[int, int, int]:
+def _opened(blobs: Blobs, piece: bytes | FileRange, stack: ExitStack) -> Iterable[bytes | memoryview]:
     if isinstance(piece, bytes):
-        return piece
-    file = os.open(blobs.path(piece.blob), os.O_RDONLY | os.O_CLOEXEC)
+        return (piece,)
+    file = stored.opened(str(blobs.path(piece.blob)), piece)
     stack.callback(os.close, file)
-    return file, piece.start, piece.length
-
-
-def _read(file: int, start: int, length: int) -> Iterable[bytes]:
-    while length:
-        part = os.pread(file, min(length, BATCH), start)
-        if not part:
-            raise OSError("a blob is shorter than its record says")
-        start += len(part)
-        length -= len(part)
-        yield part
+    return stored.runs(file, piece)
 
 
 async def discard(spooled: Spool, *, refused: bool = False) -> None:

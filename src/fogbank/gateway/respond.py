@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
+from fogbank.core import stored
 from fogbank.core.call import FileRange
-from fogbank.gateway.pieces import Missing, send_pieces
+from fogbank.gateway.pieces import send_pieces
+from fogbank.gateway.pipe import CAPACITY
+from fogbank.store.chunks import CHUNK, sealed_size
 from fogbank.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
+    from fogbank.core.call import Content
     from fogbank.store.blobs import Blobs
 
 CLOSE = ("connection", "close")
@@ -74,18 +78,42 @@ def path_of(blobs: Blobs, blob: str) -> str:
 
 
 async def check_files(blobs: Blobs, response: HttpResponse) -> None:
-    """Raise Missing, while there is still an error to answer, unless the files that a response is made of are there in full.
+    """Raise one of stored.UNREADABLE, while there is still an error to answer, if a response cannot be given.
 
-    The server would answer 404 for a missing one, which would be a lie.
+    The files that it is made of must be there in full: the server would answer 404 for a missing one, which would be a lie. Of sealed
+    bytes, few are decrypted at once, and become the body; of many, the first chunk is verified.
     """
     body = response.body
     if isinstance(body, bytes):
         return
     pieces = [piece for piece in body if isinstance(piece, FileRange)]
-    if len(pieces) <= FEW:
+    sealed = [piece for piece in pieces if piece.key]
+    size = size_of("GET", response) if sealed else 0
+    if sealed and size <= CHUNK and len(pieces) <= FEW:
+        response.body = read_all(blobs, body)
+    elif sealed:
+        await asyncio.get_running_loop().run_in_executor(None, check_sealed, blobs, response, pieces, size)
+    elif len(pieces) <= FEW:
         check_all(blobs, pieces)
     else:
         await asyncio.get_running_loop().run_in_executor(None, check_all, blobs, pieces)
+
+
+def read_all(blobs: Blobs, body: Content) -> bytes:
+    """A body of few bytes, decrypted."""
+    return b"".join(
+        [piece if isinstance(piece, bytes) else stored.read(path_of(blobs, piece.blob), piece) for piece in body]
+    )
+
+
+def check_sealed(blobs: Blobs, response: HttpResponse, pieces: list[FileRange], size: int) -> None:
+    """Decrypt a body that is not large; look at one that is."""
+    if size <= CAPACITY:
+        response.body = read_all(blobs, response.body)
+        return
+    check_all(blobs, pieces)
+    first = next(piece for piece in pieces if piece.key)
+    stored.verify(path_of(blobs, first.blob), first)
 
 
 def check_all(blobs: Blobs, pieces: list[FileRange]) -> None:
@@ -94,8 +122,10 @@ def check_all(blobs: Blobs, pieces: list[FileRange]) -> None:
             size = os.stat(path_of(blobs, piece.blob)).st_size
         except FileNotFoundError:
             size = -1
-        if size < piece.start + piece.length:
-            raise Missing(f"blob {piece.blob} has {size} bytes, its record says at least {piece.start + piece.length}")
+        end = piece.start + piece.length
+        needed = sealed_size(end) if piece.key else end
+        if size < needed:
+            raise stored.Missing(f"blob {piece.blob} has {size} bytes, its record says at least {needed}")
 
 
 async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs) -> None:
@@ -106,7 +136,7 @@ async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs)
         protocol.response_empty(response.status, headers)
     elif isinstance(body, bytes):
         protocol.response_bytes(response.status, headers, body)
-    elif len(body) == 1 and isinstance(body[0], FileRange):
+    elif len(body) == 1 and isinstance(body[0], FileRange) and not body[0].key:
         piece = body[0]
         path = path_of(blobs, piece.blob)
         protocol.response_file_range(response.status, headers, path, piece.start, piece.start + piece.length)

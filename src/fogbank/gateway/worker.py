@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
+from fogbank.core import stored
 from fogbank.core.clock import Clock
 from fogbank.core.identity.directory import Directory, Root
 from fogbank.core.ids import Ids
@@ -21,7 +22,6 @@ from fogbank.core.vault import Vault
 from fogbank.gateway import metrics
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.internal import PREFIXES, Internal, is_internal
-from fogbank.gateway.pieces import Missing
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.respond import CLOSE, request_of, send, unread
 from fogbank.gateway.uses import Uses
@@ -65,8 +65,10 @@ class App:
             response.headers.append(CLOSE)
         try:
             await send(protocol, request.method, response, self._gateway.region.blobs)
-        except Missing as error:  # within a moment of the check: too late for more than a broken answer
-            _log.error("an object's bytes are missing", extra={"fields": {"error": str(error), "path": request.path}})
+        except stored.UNREADABLE as error:  # within a moment of the check: too late for more than a broken answer
+            _log.error(
+                "an object's bytes cannot be read", extra={"fields": {"error": str(error), "path": request.path}}
+            )
             protocol.response_empty(500, [])
 
 

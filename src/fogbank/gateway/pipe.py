@@ -1,0 +1,150 @@
+"""Bodies that the server reads from a pipe, as if it were a file.
+
+The server's own streams take whatever they are given, so that a caller who reads slowly, or not at all, would fill the memory. A
+pipe holds its writer up. It is written to in a thread while the caller keeps up; one who does not costs no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import select
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from fogbank.core import stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fogbank.core.call import FileRange
+
+CAPACITY: Final = 1 << 20  # bytes that a pipe holds, and the most that are answered without one
+SENDERS: Final = 256  # callers who keep up, at a time
+PATIENCE: Final = 20  # milliseconds that a thread waits for a caller
+STALL: Final = 300.0  # seconds without a byte taken, after which a caller is given up
+OPENING: Final = 2.0  # seconds in which the server surely opens what it was given
+
+_log = logging.getLogger("fogbank.gateway")
+_senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
+Full = None  # what a step yields when the pipe takes no more
+
+
+class Gone(Exception):
+    """The caller reads no more."""
+
+
+class Pipe:
+    """A pipe whose reading end the server opens by its path. Ours is kept until the server has read from its own."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        with suppress(
+            PermissionError
+        ):  # a user without privileges has room for few large pipes; a small one is only slower
+            fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, CAPACITY)
+        self.path = f"/proc/self/fd/{self._reader}"
+        self.written = 0
+        self._stopped = False
+        self._poll = select.poll()
+        self._poll.register(self._writer, select.POLLOUT)
+
+    def write(self, data: bytes | memoryview) -> Iterator[None]:
+        """The steps of writing bytes. Raises Gone."""
+        view = memoryview(data)
+        while view:
+            try:
+                taken = os.write(self._writer, view)
+            except BlockingIOError:
+                yield Full
+                continue
+            except BrokenPipeError:
+                raise Gone from None
+            view = view[taken:]
+            self._wrote(taken)
+
+    def splice(self, file: int, piece: FileRange) -> Iterator[None]:
+        """The steps of sending a range of a plain file, which do not pass its bytes through Python. Raises Gone, Missing."""
+        position, end = piece.start, piece.start + piece.length
+        while position < end:
+            try:
+                moved = os.splice(file, self._writer, min(end - position, CAPACITY), offset_src=position)
+            except BlockingIOError:
+                yield Full
+                continue
+            except BrokenPipeError:
+                raise Gone from None
+            if moved == 0:
+                raise stored.Missing(f"blob {piece.blob} is shorter than its record says")
+            position += moved
+            self._wrote(moved)
+
+    def _wrote(self, count: int) -> None:
+        """Once more was written than a pipe holds, the server has opened its end: ours can go."""
+        self.written += count
+        if self.written > CAPACITY:
+            self._let_go()
+
+    async def _advanced(self, steps: Iterator[None]) -> bool:
+        working = asyncio.get_running_loop().run_in_executor(_senders, self._advance, steps)
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._stopped = True
+            await asyncio.wait((working,))  # it has the files
+            raise
+
+    def _advance(self, steps: Iterator[None]) -> bool:
+        """Go through steps while the caller keeps up, in a thread; whether that were all. Raises Gone."""
+        for _ in steps:
+            if self._stopped:
+                raise Gone
+            events = self._poll.poll(PATIENCE)
+            if not events:
+                return False
+            if events[0][1] & select.POLLERR:
+                raise Gone
+        return True
+
+    async def _room(self) -> None:
+        """Wait until the pipe takes more, or nobody reads it. Raises Gone if that takes too long."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_writer(self._writer, ready.set)
+        try:
+            async with asyncio.timeout(STALL):
+                await ready.wait()
+        except TimeoutError:
+            raise Gone from None
+        finally:
+            loop.remove_writer(self._writer)
+
+    async def feed(self, steps: Iterator[None]) -> None:
+        """Go through all steps. Where they end early, the connection breaks: the announced length is not reached."""
+        try:
+            while not await self._advanced(steps):
+                await self._room()
+        except Gone:
+            pass
+        except stored.UNREADABLE as error:
+            _log.error("an object's bytes cannot be read", extra={"fields": {"error": str(error)}})
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        os.close(self._writer)
+        try:
+            if (
+                self.written <= CAPACITY
+            ):  # it failed early: if the server found no pipe, it would answer that there is nothing
+                await asyncio.sleep(OPENING)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        reader, self._reader = self._reader, -1
+        if reader >= 0:
+            os.close(reader)
