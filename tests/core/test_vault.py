@@ -52,3 +52,14 @@ def test_rotation_keeps_what_is_sealed() -> None:
 
 def test_the_keys_do_not_show() -> None:
     assert repr(Vault({1: ONE, 2: TWO})) == "Vault([1, 2])"
+
+
+def test_a_derived_key_is_the_same_every_time_and_survives_a_newer_master_key() -> None:
+    number, key = Vault({1: ONE}).derive("aws/s3")
+    assert (number, len(key)) == (1, 32)
+    later = Vault({1: ONE, 2: TWO})
+    assert later.derive("aws/s3", 1) == (1, key)
+    assert later.derive("aws/s3")[0] == 2
+    assert len({key, later.derive("aws/s3")[1], later.derive("aws/ebs", 1)[1], ONE}) == 4
+    with pytest.raises(Unsealable):
+        later.derive("aws/s3", 3)

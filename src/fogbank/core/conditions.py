@@ -156,15 +156,17 @@ _GLOBAL: Final[Mapping[str, Callable[[Keys], Value | None]]] = {
 
 
 def tags_in(req: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that an input carries, in the two forms that AWS's models have: lists of Key and Value, and maps."""
+    """The tags that an input carries, in the forms that AWS's models have: lists of keys and values, and maps."""
     for name in ("Tags", "tags", "TagList"):
         found = req.get(name)
         if isinstance(found, dict):
             return found
         if isinstance(found, list):
-            return {
-                str(tag.get("Key", tag.get("key", ""))): str(tag.get("Value", tag.get("value", "")))
-                for tag in found
-                if isinstance(tag, dict)
-            }
+            return dict(_pair(tag) for tag in found if isinstance(tag, dict))
     return {}
+
+
+def _pair(tag: Mapping[str, Any]) -> tuple[str, str]:
+    """The key and the value of a tag."""
+    key, value = ("TagKey", "TagValue") if "TagKey" in tag else ("Key", "Value") if "Key" in tag else ("key", "value")
+    return str(tag.get(key, "")), str(tag.get(value, ""))

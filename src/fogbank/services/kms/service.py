@@ -1,0 +1,69 @@
+"""KMS: its resources, whose they are, and what a key's own policy and grants say of a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fogbank.core.identity.documents import compiled
+from fogbank.core.service import Service
+from fogbank.services.kms.addressing import addressed, find_own
+from fogbank.services.kms.condition_keys import policy_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fogbank.auth.policy import Policy
+    from fogbank.core.call import Call
+    from fogbank.core.service import Input
+    from fogbank.services.kms.records import Key
+
+
+def shared_key(call: Call, req: Input) -> str:
+    """The ARN of the addressed key, which may be another account's."""
+    return need(call, req).arn
+
+
+def own_key(call: Call, req: Input) -> str:
+    """The ARN of the addressed key, which is the caller's account's."""
+    return find_own(call, req["KeyId"]).arn
+
+
+def need(call: Call, req: Input) -> Key:
+    """The addressed key."""
+    key = addressed(call, req)
+    if key is None:
+        raise TypeError("an operation on a key names one")
+    return key
+
+
+def owner(call: Call, names: Input) -> str | None:
+    """The account of the addressed key; None where none is."""
+    key = addressed(call, names)
+    return key.account if key else None
+
+
+def policy(call: Call, names: Input) -> Policy | None:
+    """The policy of the addressed key."""
+    key = addressed(call, names)
+    return compiled(key.policy, key.arn, "resource") if key else None
+
+
+def tags(call: Call, names: Input, _arn: str) -> Mapping[str, str]:
+    """The tags of the addressed key."""
+    key = addressed(call, names)
+    return key.tags if key else {}
+
+
+kms = Service(
+    "kms",
+    resources={
+        "key": own_key,
+        "shared": shared_key,
+        "alias": "arn:aws:kms:{region}:{account}:{AliasName}",
+    },
+    modules=("keys", "key_policy", "encryption", "data_keys", "aliases"),
+    owner=owner,
+    policy=policy,
+    tags=tags,
+    keys=policy_keys,
+)
