@@ -55,7 +55,7 @@ def by_id(tx: Tx, account: str, document: str, policy: Policy) -> str:
     ids: dict[str, str] = {}
     for kind, value in policy.principals():
         known = kind != "Service" or value == "*" or value.endswith(_SERVICES)
-        unique = _id(tx, account, value) if kind == "AWS" else value
+        unique = id_of(tx, account, value) if kind == "AWS" else value
         if not known or unique is None:
             raise UnknownPrincipal(kind, value)
         if unique != value:
@@ -83,7 +83,7 @@ def arn_of_id(tx: Tx, unique: str) -> str | None:
     return arn_of(entity.account, found) if found else None
 
 
-def _id(tx: Tx, caller: str, value: str) -> str | None:
+def id_of(tx: Tx, caller: str, value: str) -> str | None:
     """What is kept for an AWS principal; None if it ought to be there and is not.
 
     Of accounts that this region does not have, nothing is known, and their ARNs are kept.

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from fogbank.core.errors import AwsError
 from fogbank.core.service import Permission
 from fogbank.services.kms import ciphertext, material
-from fogbank.services.kms.addressing import addressed, find
+from fogbank.services.kms.addressing import find
 from fogbank.services.kms.pairs import private_key
-from fogbank.services.kms.service import kms
+from fogbank.services.kms.service import kms, need
 from fogbank.services.kms.specs import ENCRYPT, SPECS, SYMMETRIC
 from fogbank.services.kms.states import need_enabled, need_usage, rehearsed, validation
 from fogbank.services.kms.tokens import check_tokens
@@ -122,11 +122,8 @@ def re_encrypt(call: Call, req: Input) -> dict[str, Any]:
 def source(call: Call, req: Input) -> Key:
     """The key of a ciphertext, which is the one that the caller names if it names one (IncorrectKeyException)."""
     if "CiphertextBlob" not in req:
-        null = "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
-        raise validation(f"1 validation error detected: {null}")
-    key = addressed(call, req)
-    if key is None:  # a ciphertext is there, so a key is
-        raise ciphertext.invalid()
+        return need(call, {})
+    key = need(call, req)
     if key.spec == SYMMETRIC and ciphertext.parse(req["CiphertextBlob"]).owner != (key.account, key.id):
         what = "The key ID in the request does not identify a CMK that can perform this operation."
         raise AwsError("IncorrectKeyException", what, status=400)

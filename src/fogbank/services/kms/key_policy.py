@@ -13,6 +13,7 @@ import msgspec
 from fogbank.auth.policy import PolicyError, decide, parse_policy
 from fogbank.core.conditions import Keys
 from fogbank.core.errors import AwsError
+from fogbank.core.identity.named import UnknownPrincipal, by_id, by_name
 from fogbank.core.principal import EVERYTHING
 from fogbank.core.service import Permission
 from fogbank.services.kms.addressing import find_own
@@ -31,10 +32,10 @@ LARGEST: Final = 32768  # bytes
 
 @kms.operation("read", "key", takes="KeyId PolicyName", needs_policy=True)
 def get_key_policy(call: Call, req: Input) -> dict[str, Any]:
-    """The policy of a key, as it was given."""
+    """The policy of a key, as it was given; of users and roles that are gone it has the ids."""
     key = find_own(call, req["KeyId"])
     need_default(req)
-    return {"Policy": key.policy, "PolicyName": NAME}
+    return {"Policy": by_name(call.tx, key.policy_given, key.policy), "PolicyName": NAME}
 
 
 @kms.operation("read", "key", takes="KeyId Limit Marker", needs_policy=True)
@@ -51,8 +52,7 @@ def put_key_policy(call: Call, req: Input) -> dict[str, Any]:
     """Replace the policy of a key."""
     key = find_own(call, req["KeyId"])
     need_default(req)
-    document = checked(call, req, key, req["Policy"])
-    keep(call, msgspec.structs.replace(key, policy=document))
+    keep(call, with_policy(call, req, key))
     return {}
 
 
@@ -74,18 +74,28 @@ def default(account: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}, indent=2)
 
 
-def checked(call: Call, req: Input, key: Key, document: str) -> str:
-    """A policy that the key may have; MalformedPolicyDocumentException if it is none, or would lock the caller out."""
+def with_policy(call: Call, req: Input, key: Key) -> Key:
+    """A key with the policy of a request; MalformedPolicyDocumentException if it is none, or would lock the caller out."""
+    document = req["Policy"]
     if len(document.encode("utf-8", "surrogatepass")) > LARGEST:
         raise AwsError("LimitExceededException", f"A key policy has at most {LARGEST} bytes.", status=400)
     try:
         policy = parse_policy(document, "resource", key.arn)
+        kept = by_id(call.tx, call.account, document, policy)
     except PolicyError as error:
-        raise AwsError("MalformedPolicyDocumentException", error.reason, status=400) from None
-    if not req.get("BypassPolicyLockoutSafetyCheck", False) and not may_put(call, req, key, policy):
-        what = "The new key policy will not allow you to update the key policy in the future."
-        raise AwsError("MalformedPolicyDocumentException", what, status=400)
-    return document
+        raise malformed(error.reason) from None
+    except UnknownPrincipal:
+        raise malformed("Policy contains a statement with one or more invalid principals.") from None
+    if not req.get("BypassPolicyLockoutSafetyCheck", False) and not may_put(
+        call, req, key, parse_policy(kept, "resource")
+    ):
+        raise malformed("The new key policy will not allow you to update the key policy in the future.")
+    return msgspec.structs.replace(key, policy=kept, policy_given=document)
+
+
+def malformed(why: str) -> AwsError:
+    """The error for a policy that a key cannot have."""
+    return AwsError("MalformedPolicyDocumentException", why, status=400)
 
 
 def may_put(call: Call, req: Input, key: Key, policy: Policy) -> bool:

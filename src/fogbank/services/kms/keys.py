@@ -81,6 +81,7 @@ def create_key(call: Call, req: Input) -> dict[str, Any]:
         origin=req.get("Origin", "AWS_KMS"),
         state=ENABLED if made else PENDING_IMPORT,
         policy=key_policy.default(call.account),
+        policy_given=key_policy.default(call.account),
         tags=checked_tags({}, req.get("Tags", ())),
         materials=(),
         public=made.public if made else b"",
@@ -88,7 +89,7 @@ def create_key(call: Call, req: Input) -> dict[str, Any]:
     if made:
         key = msgspec.structs.replace(key, materials=(sealed(call.vault, key, made.secret, now),))
     if "Policy" in req:
-        key = msgspec.structs.replace(key, policy=key_policy.checked(call, req, key, req["Policy"]))
+        key = key_policy.with_policy(call, req, key)
     keep(call, key)
     return {"KeyMetadata": metadata(call, key)}
 

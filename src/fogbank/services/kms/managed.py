@@ -80,6 +80,7 @@ def _key(account: str, region: str, service: str) -> Key:
         origin="AWS_KMS",
         state=ENABLED,
         policy=_policy(account, region, service),
+        policy_given=_policy(account, region, service),
         tags={},
         materials=(),
     )

@@ -40,6 +40,8 @@ class Material(msgspec.Struct, frozen=True, array_like=True):
 class Key(Record, version=1):
     """A key. `state` is AWS's; `public` the public key of a pair (DER); `materials` are all generations, the newest last.
 
+    `policy` is the key policy, with the users and roles that it names by their unique ids, `policy_given` as it was given.
+
     `deletes` is when it is gone, with `window` the days that it waits; `period` the days between automatic rotations (0: none) and
     `rotates` when the next is due; `expires` is when imported material does. `grants` counts the key's grants. All are 0 for none.
     """
@@ -54,6 +56,7 @@ class Key(Record, version=1):
     origin: str
     state: str
     policy: str
+    policy_given: str
     tags: dict[str, str]
     materials: tuple[Material, ...]
     public: bytes = b""

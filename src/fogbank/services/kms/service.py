@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fogbank.core.errors import AwsError
 from fogbank.core.identity.documents import compiled
 from fogbank.core.service import Service
 from fogbank.services.kms.addressing import addressed, find_own
@@ -29,10 +30,11 @@ def own_key(call: Call, req: Input) -> str:
 
 
 def need(call: Call, req: Input) -> Key:
-    """The addressed key."""
+    """The addressed key; ValidationException for a request that names none, nor has a ciphertext."""
     key = addressed(call, req)
     if key is None:
-        raise TypeError("an operation on a key names one")
+        null = "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
+        raise AwsError("ValidationException", f"1 validation error detected: {null}", status=400)
     return key
 
 
