@@ -179,7 +179,9 @@ FORGED: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
     "credential empty": ({**form(), "x-amz-credential": ""}, "InvalidArgument", {}),
     "signature empty": ({**form(), "x-amz-signature": ""}, "InvalidArgument", {}),
     "algorithm": ({**form(), "x-amz-algorithm": "AWS4-HMAC-SHA1"}, "InvalidArgument", {}),
-    "SigV2": ({"policy": "e30=", "awsaccesskeyid": KEY, "signature": "x"}, "InvalidRequest", {}),
+    "SigV2": ({"policy": "e30=", "awsaccesskeyid": KEY, "signature": "x"}, "SignatureDoesNotMatch", {}),
+    "SigV2 without a key": ({"policy": "e30=", "signature": "x"}, "InvalidAccessKeyId", {}),
+    "SigV2 with a broken key": ({"policy": "e30=", "awsaccesskeyid": "a b", "signature": "x"}, "InvalidAccessKeyId", {}),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""Browser uploads: the POST policy document, what it allows, and its signature.
+"""Browser uploads: the POST policy document, what it allows, and its signature, of Version 4 or 2.
 
-Sources: Amazon S3 API Reference, "Authenticating Requests: Browser-Based Uploads Using POST" and "POST Policy".
+Sources: Amazon S3 API Reference, "Authenticating Requests: Browser-Based Uploads Using POST" and "POST Policy"; for Version 2,
+S3 User Guide, "Browser-based uploads using POST (AWS signature version 2)".
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fogbank.auth import version2
 from fogbank.auth.claimed import Claim, parse_time
 from fogbank.auth.claims import parse_credential
-from fogbank.auth.dialect import S3, unsupported_mechanism
+from fogbank.auth.dialect import S3, unknown_key
 from fogbank.auth.payload import PayloadMode
 from fogbank.auth.signing import ALGORITHM, same, sign, signing_key
 from fogbank.auth.verification import Verified, check_scope
@@ -28,7 +30,7 @@ MAX_POLICY = 20_480  # bytes: all of a form before its file, as S3 bounds it
 MAX_LENGTH = 1 << 63
 _REQUIRED = ("x-amz-credential", "x-amz-date", "x-amz-signature")
 # Fields that need no condition: the policy cannot name itself or its signature, and the file is the body.
-_UNCONDITIONAL = frozenset({"policy", "x-amz-signature", "file", "bucket"})
+_UNCONDITIONAL = frozenset({"policy", "x-amz-signature", "file", "bucket", "awsaccesskeyid", "signature"})
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ def post_claim(fields: Mapping[str, str]) -> Claim | None:
     if "policy" not in fields:
         return None
     if "x-amz-algorithm" not in fields and "signature" in fields:
-        raise unsupported_mechanism(S3)
+        return _claim_of_version2(fields)
     if fields.get("x-amz-algorithm") != ALGORITHM:
         raise _argument("x-amz-algorithm", fields, "Bucket POST must contain a valid field named 'x-amz-algorithm'.")
     for name in _REQUIRED:
@@ -94,6 +96,16 @@ def post_claim(fields: Mapping[str, str]) -> Claim | None:
     )
 
 
+def _claim_of_version2(fields: Mapping[str, str]) -> Claim:
+    """The claim of a form with Signature Version 2, which knows no scope and no time but the policy's."""
+    key = fields.get("awsaccesskeyid", "")
+    if not version2.is_key(key):
+        raise unknown_key(S3, key[:128])
+    token, signature = fields.get("x-amz-security-token"), fields["signature"]
+    never = datetime.fromtimestamp(0, UTC)
+    return Claim("post", key, "", "", "s3", "", (), signature, "", never, None, token, None, version=2)
+
+
 def verify_post(
     claim: Claim, fields: Mapping[str, str], secret: str, now: datetime, *, region: str | None = None
 ) -> tuple[Verified, PostPolicy]:
@@ -102,10 +114,15 @@ def verify_post(
     `fields` are the form's, with lower-case names, and must also hold `bucket` (from the URL) and the `key` that will be
     written (after `${filename}`). The size of the file is left to the policy's `check_length`.
     """
-    check_scope(claim, S3, region, ("s3",))
     policy_text = fields.get("policy", "")
-    key = signing_key(secret, claim.date, claim.region, claim.service)
-    if not same(sign(key, policy_text), claim.signature):
+    key = b""
+    if claim.version == 2:
+        expected = version2.sign(secret, policy_text)
+    else:
+        check_scope(claim, S3, region, ("s3",))
+        key = signing_key(secret, claim.date, claim.region, claim.service)
+        expected = sign(key, policy_text)
+    if not same(expected, claim.signature):
         message = (
             "The request signature we calculated does not match the signature you provided. "
             "Check your key and signing method."

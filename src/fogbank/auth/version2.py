@@ -44,7 +44,7 @@ SUBRESOURCES = frozenset(
 MAX_TIME = 253_402_300_799  # seconds since the epoch: the end of the year 9999
 _REQUIRED = ("Signature", "Expires", "AWSAccessKeyId")
 _STANDARD = ("content-md5", "content-type")
-_KEY = re.compile(r"[!-~]{1,128}").fullmatch
+is_key = re.compile(r"[!-~]{1,128}").fullmatch
 # What a header's name and value can be: no more may come as an argument, or it could pass for another line of what is signed.
 _NAME = re.compile(r"x-amz-[!#$%&'*+.^_`|~0-9a-z-]+|content-md5|content-type").fullmatch
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*").fullmatch
@@ -86,7 +86,7 @@ def query_claim(request: HttpRequest) -> Claim:
 def _claim(
     kind: Literal["header", "query"], key: str, signature: str, text: str, at: datetime, headers: Mapping[str, str]
 ) -> Claim:
-    if not _KEY(key):
+    if not is_key(key):
         raise unknown_key(S3, key[:128])
     token, payload = headers.get("x-amz-security-token"), headers.get("x-amz-content-sha256") or UNSIGNED_PAYLOAD
     return Claim(kind, key, "", "", "s3", "", (), signature, text, at, None, token, payload, version=2)

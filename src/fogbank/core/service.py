@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
@@ -14,7 +14,8 @@ from fogbank import wire
 if TYPE_CHECKING:
     from fogbank.auth.policy import Policy
     from fogbank.core.background import Background
-    from fogbank.core.call import Call, Content, Sealing
+    from fogbank.core.call import Call, Sealing, Taking
+    from fogbank.store.api import Tx
     from fogbank.wire.http import HttpRequest
 
 Input = Mapping[str, Any]
@@ -94,7 +95,9 @@ class Options(TypedDict, total=False):
     `policy`: finds the resource's policy where the service's does not; `needs_policy`: nobody is allowed without it. `anonymous`: lets
     callers in who signed nothing (the function verifies them). `before_body`: runs on a snapshot before a streamed body is read.
     `seals`: gives the key that the body is encrypted with, on a snapshot, after `before_body`. `body_from`: gives stored bytes that
-    the operation takes as its body, or None where it needs none. `digests`: which digests of a body are wanted.
+    the operation takes as its body, with their digests and key, or None where it needs none. `digests`: which digests of a sent body
+    are wanted.
+    `reads`: makes the input out of the parsed one, where the wire has it in another form than the handler.
     `prepare`: looks at the state and gives work that waits for others, like a fetch; it is done in a thread, outside of any
     transaction, and the handler finds its result in `call.prepared`. Not with access `read`, nor with a streamed body.
     """
@@ -109,8 +112,9 @@ class Options(TypedDict, total=False):
     anonymous: bool
     before_body: Callable[[Call, Any], None]
     seals: Callable[[Call, Any], Sealing | None]
-    body_from: Callable[[Call, Any], Content | None]
+    body_from: Callable[[Call, Any], Taking | None]
     digests: Callable[[Any], tuple[str, ...]]
+    reads: Callable[[dict[str, Any]], dict[str, Any]]
     prepare: Callable[[Call, Any], Work]
 
 
@@ -134,9 +138,16 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     anonymous: bool = False
     before_body: Callable[[Call, Any], None] | None = None
     seals: Callable[[Call, Any], Sealing | None] | None = None
-    body_from: Callable[[Call, Any], Content | None] | None = None
+    body_from: Callable[[Call, Any], Taking | None] | None = None
     digests: Callable[[Any], tuple[str, ...]] | None = None
+    reads: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     prepare: Callable[[Call, Any], Work] | None = None
+
+    @property
+    def options(self) -> Options:
+        """What it says beside its access, resource and input, for another operation that does the same."""
+        found = {name: getattr(self, name) for name in Options.__annotations__ if getattr(self, name)}
+        return cast("Options", found)
 
     def action_of(self, req: Input) -> str:
         """The action that a request needs."""
@@ -151,6 +162,15 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
         return resource.fill(req, call.account, call.region) if isinstance(resource, Template) else resource(call, req)
 
 
+class Gauge(msgspec.Struct, frozen=True):
+    """A figure for metrics, in Prometheus' terms. `name` starts with `fogbank_`; a service has few values of each label."""
+
+    name: str
+    about: str
+    labels: Mapping[str, str]
+    value: float
+
+
 class Service:
     """One AWS service: `name` is botocore's, `resources` names templates of ARNs over input members and {account}, {region}, or
     functions that find an ARN.
@@ -159,7 +179,8 @@ class Service:
     policy of the resource; `tags` its tags; `keys` the condition keys of the service, in lower case, for a resource's ARN.
     `verify` checks the body of an operation that does not stream, as far as the request says what it is. `modules` hold the
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
-    its transactions emit to the outbox, by kind, and in `chores`; its modules add to both.
+    its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, and to `gauges`, which tell what metrics
+    show of its state.
     """
 
     def __init__(
@@ -187,6 +208,7 @@ class Service:
         self.verify = verify
         self.effects: dict[str, EffectHandler] = {}
         self.chores: list[Chore] = []
+        self.gauges: list[Callable[[Tx], Iterable[Gauge]]] = []
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}
 

@@ -29,7 +29,8 @@ def incomplete() -> AwsError:
 class Spool:
     """Takes a body in batches: decodes, hashes and keeps it; small bodies in memory, others in a blob.
 
-    With a `sealing`, what is kept is encrypted; digests are of what the caller sent, the blob's own CRC of what is kept.
+    `expected` is the size of the body; unless `exact`, the most that it may have, of a body whose source knows its end. With a
+    `sealing`, what is kept is encrypted; digests are of what the caller sent, the blob's own CRC of what is kept.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Spool:
         algorithms: Iterable[str],
         *,
         expected: int,
+        exact: bool = True,
         decoder: auth.ChunkDecoder | None = None,
         declared_hash: str | None = None,
         sealing: Sealing | None = None,
@@ -57,6 +59,7 @@ class Spool:
         self._sha256 = sha256() if declared_hash is not None else None
         self._parts: list[bytes] = []
         self._most = expected
+        self._exact = exact
 
     def feed(self, batch: list[bytes]) -> None:
         """Take in chunks as they came; in a worker thread where they are large."""
@@ -84,7 +87,7 @@ class Spool:
         """Check that all of the body came and is what was signed, and make it durable if it is large."""
         if self._decoder is not None:
             self._decoder.finish()
-        if self.size != self._most:
+        if self._exact and self.size != self._most:
             raise incomplete()
         if self._sha256 is not None and self._declared_hash is not None:
             auth.check_payload(self._declared_hash, self._sha256.hexdigest())

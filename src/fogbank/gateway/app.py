@@ -56,7 +56,7 @@ class Gateway:
     def counters(self) -> metrics.Counters:
         """What this process counted, for metrics."""
         slowed, recorder = self.slowed, self._recorder
-        return metrics.flat(recorder.counters, (slowed.failures, slowed.held, recorder.lost))
+        return metrics.flat(recorder.counters, (slowed.failures, slowed.held, recorder.lost), recorder.traffic)
 
     async def answer(self, request: HttpRequest, source: Source) -> HttpResponse:
         """The response to one request. Never raises: what goes wrong becomes an answer."""
@@ -94,6 +94,9 @@ class Gateway:
             request.body = await self._read(request, source, "query", claim)
         received = steps.Received(request, record.id, record.at)
         record.identified = identified = steps.identify(self.region, received, claim)
+        if identified.operation.form:
+            record.identified = identified = await steps.read_form(self.region, identified, source)
+            record.claim, source = identified.claim, identified.form or source
         if bodies.announced_by(request.headers) and not identified.streams and not request.body:
             steps.give_body(identified, await self._read(request, source, identified.meaning.protocol, claim))
         if len(request.body) > bodies.LARGE:
@@ -144,11 +147,9 @@ class Gateway:
         if bound.body_from is not None:
             with self.region.store.snapshot() as tx:
                 call = self._again(tx, record, authorised, None)
-                content = bound.body_from(call, steps.input_of(authorised))
-            if content is not None:
-                spooled, body = await bodies.copy(
-                    self.region.blobs, content, self._algorithms(authorised), authorised.sealing
-                )
+                taking = bound.body_from(call, steps.input_of(authorised))
+            if taking is not None:
+                spooled, body = await bodies.copy(self.region.blobs, taking)
                 return await self._write_with(record, authorised, spooled, body)
         if not authorised.identified.streams:
             return await self._write(record, authorised, None)
@@ -156,10 +157,13 @@ class Gateway:
 
     async def _write_streamed(self, record: Record, authorised: steps.Authorised, source: Source) -> Any:
         authenticated = authorised.parsed.authenticated
-        claim, headers = authorised.identified.claim, authorised.identified.meaning.request.headers
-        spooled = bodies.request_spool(
-            self.region.blobs, headers, authenticated.verified, claim, self._algorithms(authorised), authorised.sealing
-        )
+        identified, algorithms, blobs = authorised.identified, self._algorithms(authorised), self.region.blobs
+        claim, headers = identified.claim, identified.meaning.request.headers
+        if identified.form is not None:
+            spooled = identified.form.spool(blobs, algorithms, authorised.sealing)
+        else:
+            verified = authenticated.verified
+            spooled = bodies.request_spool(blobs, headers, verified, claim, algorithms, authorised.sealing)
         try:
             body = await bodies.spool(source, headers, spooled)
         except BaseException:

@@ -13,6 +13,7 @@ from fogbank.core import authorize as authorising
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.identity.sessions import BadToken, ExpiredToken
 from fogbank.core.principal import ANONYMOUS, Principal
+from fogbank.gateway import forms
 from fogbank.services import registry
 from fogbank.wire import HttpRequest, load
 from fogbank.wire.identify import Identified as Meaning
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fogbank.core.identity.directory import Credential, Directory
     from fogbank.core.region import Region
     from fogbank.core.service import Bound, Input
+    from fogbank.gateway.body import Source
+    from fogbank.gateway.forms import Form
     from fogbank.store.api import Tx
     from fogbank.wire import Operation
 
@@ -41,7 +44,7 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Identified(msgspec.Struct, frozen=True):
-    """A request whose operation is known; `bound` is None where that does not work here."""
+    """A request whose operation is known; `bound` is None where that does not work here. `form`: what it was sent as."""
 
     received: Received
     claim: auth.Claim | None
@@ -49,6 +52,7 @@ class Identified(msgspec.Struct, frozen=True):
     operation: Operation
     bound: Bound | None
     region: str
+    form: Form | None = None
 
     @property
     def streams(self) -> bool:
@@ -95,18 +99,39 @@ def identify(region: Region, received: Received, claim: auth.Claim | None) -> Id
     meaning = find_meaning(with_hoisted_headers(received.request, claim), claim.service if claim else None)
     if not received.request.path.isprintable():
         check_path(received.request.path)
-    if meaning.service == "s3" and meaning.host_kind:
+    if meaning.protocol == "website":
+        claim = None  # websites are anybody's: whatever a browser says of itself, no signature is looked at
+    elif meaning.service == "s3" and meaning.host_kind:
         raise not_implemented(f"S3's {meaning.host_kind} endpoint")
     if claim is not None and claim.version == 2 and meaning.service != "s3":
         raise auth.unsupported_mechanism(auth.dialect_of(claim.service))
+    operation = load(meaning.service).operations[meaning.operation]
+    bound = registry.operation(meaning.service, meaning.operation)
+    return Identified(received, claim, meaning, operation, bound, region_for(region, claim, meaning))
+
+
+def region_for(region: Region, claim: auth.Claim | None, meaning: Meaning) -> str:
+    """The name of the region that a request is for: the signature's, the host's, or the default. AwsError if it is not served."""
     name = (claim.region if claim else "") or meaning.host_region or region.name
     if region.served and name not in region.served:
         dialect = auth.dialect_of(claim.service if claim else meaning.service, meaning.protocol)
         served = " or ".join(region.served)
         raise dialect.error(dialect.mismatch, f"Credential should be scoped to a valid region: {served}.")
-    operation = load(meaning.service).operations[meaning.operation]
-    bound = registry.operation(meaning.service, meaning.operation)
-    return Identified(received, claim, meaning, operation, bound, name)
+    return name
+
+
+async def read_form(region: Region, identified: Identified, source: Source) -> Identified:
+    """Read the fields of a form, and find in them who sends it and what would be the request's head."""
+    meaning = identified.meaning
+    signed = identified.claim is not None
+    form = await forms.read_form(source, meaning.request, meaning.labels["Bucket"], signed=signed)
+    return msgspec.structs.replace(
+        identified,
+        claim=form.claim,
+        meaning=msgspec.structs.replace(meaning, request=form.head(identified.operation, meaning.request)),
+        region=region_for(region, form.claim, meaning),
+        form=form,
+    )
 
 
 def with_hoisted_headers(request: HttpRequest, claim: auth.Claim | None) -> HttpRequest:
@@ -162,6 +187,9 @@ def authenticate(identified: Identified, credential: Credential | None) -> Authe
         if not dialect.s3 and not (identified.bound and identified.bound.anonymous):
             raise auth.missing_credentials(dialect)
         return Authenticated(identified, ANONYMOUS, None)
+    if identified.form is not None:
+        verified = identified.form.verify(claim, credential.secret, received.at)
+        return Authenticated(identified, credential.principal, verified)
     dialect = auth.dialect_of(claim.service, meaning.protocol)
     verified = auth.verify(
         claim,
@@ -222,7 +250,7 @@ def parse(authenticated: Authenticated) -> Parsed:
     if not found.keys() <= bound.takes:
         other = sorted(found.keys() - bound.takes)
         raise not_implemented(f"{meaning.operation} with {', '.join(other)}")
-    return Parsed(authenticated, bound, found)
+    return Parsed(authenticated, bound, found if bound.reads is None else bound.reads(found))
 
 
 def authorise(call: Call, parsed: Parsed) -> Authorised:

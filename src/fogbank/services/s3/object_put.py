@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import PutObjectRequestTypeDef
 
     from fogbank.core.call import Call
+    from fogbank.core.service import Input
 
 MAX_PUT = 5 * 1024**3
 
@@ -48,6 +49,11 @@ def check_length(size: int | None) -> None:
 )
 def put_object(call: Call, req: PutObjectRequestTypeDef) -> dict[str, Any]:
     """Keep an object, replacing or superseding the one of its key."""
+    return make(call, req, "ObjectCreated:Put")
+
+
+def make(call: Call, req: Input, event: str) -> dict[str, Any]:
+    """Make an object of the request's body; `event` is what notifications call that."""
     body = call.body
     assert body is not None
     checksum = checksums.check_upload(req, body)
@@ -62,5 +68,5 @@ def put_object(call: Call, req: PutObjectRequestTypeDef) -> dict[str, Any]:
         parts=(),
         **described(call, req, bucket),
     )
-    made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:Put")
+    made = versions.put(call, bucket, req["Key"], made, event)
     return {"ETag": f'"{made.etag}"', **versions.told(bucket, made), **checksums.told(checksum)}
