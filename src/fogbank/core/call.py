@@ -72,6 +72,14 @@ class FileRange(msgspec.Struct, frozen=True):
 Content = list[bytes | FileRange]
 
 
+class Taking(msgspec.Struct, frozen=True):
+    """Stored bytes that an operation takes as its body, the digests that are wanted of them, and how they are encrypted anew."""
+
+    content: Content
+    digests: tuple[str, ...] = ()
+    sealing: Sealing | None = None
+
+
 class Call:
     """One request, as its handler sees it. `served` are the regions that this installation is restricted to; empty is any.
 
@@ -127,13 +135,13 @@ class Call:
         self.body = body
         self.prepared: Any = None
 
-    def invoke(self, service: str, operation: str, req: Input) -> Any:
-        """Call an operation of another service, in this transaction, as this caller through this service.
+    def invoke(self, service: str, operation: str, req: Input, region: str = "") -> Any:
+        """Call an operation of another service, in this transaction, as this caller through this service; in this region by default.
 
         It is authorised there like any request, with the condition keys that AWS gives a service's calls on behalf of a caller
         (aws:ViaAWSService, aws:CalledVia, kms:ViaService). Only operations without a streamed body; a read does not write.
         """
-        return carry_out(self, self.operations, service, operation, req)
+        return carry_out(self, self.operations, service, operation, req, region or self.region)
 
     def allowed(self, action: str, resource: str, owner: str, names: Input | None = None) -> bool:
         """Whether the caller may do one more thing than its operation: for operations that act on many resources."""
@@ -155,16 +163,16 @@ class Call:
         return decision.allowed
 
 
-def carry_out(call: Call, operations: Operations, service: str, operation: str, req: Input) -> Any:
+def carry_out(call: Call, operations: Operations, service: str, operation: str, req: Input, region: str) -> Any:
     """An operation of another service on behalf of a call's caller; see Call.invoke."""
     bound = operations(service, operation)
     if bound is None:
         raise not_implemented(f"The operation {service}:{operation}")
     inner = Call(
         tx=call.tx,
-        principal=through(call),
-        region=call.region,
-        scope_region=call.region,
+        principal=through(call, region),
+        region=region,
+        scope_region=region,
         now=call.now,
         request_id=call.request_id,
         request=call.request,
@@ -182,7 +190,7 @@ def carry_out(call: Call, operations: Operations, service: str, operation: str, 
     return bound.handler(inner, req)
 
 
-def through(call: Call) -> Principal:
+def through(call: Call, region: str) -> Principal:
     """The caller, as another service sees it that this one calls in its name.
 
     Source: IAM User Guide, "AWS global condition context keys"; KMS Developer Guide, "kms:ViaService".
@@ -194,6 +202,6 @@ def through(call: Call) -> Principal:
         "aws:calledvia": (host,),
         "aws:calledviafirst": host,
         "aws:calledvialast": host,
-        "kms:viaservice": f"{name}.{call.region}.amazonaws.com",
+        "kms:viaservice": f"{name}.{region}.amazonaws.com",
     }
     return msgspec.structs.replace(call.principal, keys=call.principal.keys | keys)

@@ -20,7 +20,7 @@ from fogbank.store.blobs import INLINE_LIMIT
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
-    from fogbank.core.call import Body, Content, FileRange, Sealing
+    from fogbank.core.call import Body, Content, FileRange, Sealing, Taking
     from fogbank.store.blobs import Blobs, BlobWriter
 
 IDLE = 30.0  # seconds without a byte, after which a caller is given up
@@ -212,12 +212,11 @@ def announced(headers: Mapping[str, str]) -> Iterable[str]:
             raise AwsError("InvalidRequest", what, status=400)
 
 
-async def copy(
-    blobs: Blobs, content: Content, algorithms: Collection[str], sealing: Sealing | None = None
-) -> tuple[Spool, Body]:
+async def copy(blobs: Blobs, taking: Taking) -> tuple[Spool, Body]:
     """A body made of stored bytes. The files are opened at once: they may be unlinked while they are read."""
+    content = taking.content
     size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in content)
-    spooled = Spool(blobs, algorithms, expected=size, sealing=sealing)
+    spooled = Spool(blobs, taking.digests, expected=size, sealing=taking.sealing)
     try:
         return spooled, await asyncio.get_running_loop().run_in_executor(None, _copy, blobs, content, spooled)
     except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fogbank.core.call import Taking
 from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError
 from fogbank.services.s3 import checksums, content
@@ -17,7 +18,7 @@ from fogbank.services.s3.service import s3
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import UploadPartCopyRequestTypeDef
 
-    from fogbank.core.call import Call, Content
+    from fogbank.core.call import Call
 
 
 def check_sizes(start: int, end: int) -> None:
@@ -28,14 +29,14 @@ def check_sizes(start: int, end: int) -> None:
         )
 
 
-def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Content:
+def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Taking:
     """The bytes to copy; the gateway makes a body of them, as if the caller had sent them."""
     check_number(req["PartNumber"])
     open_upload(call, req)
     source = open_source(call, req)
     start, end = copy_range(req.get("CopySourceRange"), source.size)
     check_sizes(start, end)
-    return content.read(call, source.segments, start, end)
+    return Taking(content.read(call, source.segments, start, end), part_digests(req))
 
 
 @s3.operation(
@@ -45,7 +46,6 @@ def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Content:
     also=source_permission,
     takes=f"Bucket Key PartNumber UploadId {SOURCE} CopySourceRange RequestPayer ExpectedBucketOwner",
     body_from=source_bytes,
-    digests=part_digests,
 )
 def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str, Any]:
     """Keep a part whose bytes come from an object, or a range of one."""
