@@ -68,7 +68,7 @@ def prepare(call: Call, req: Input) -> Callable[[], Made | None]:
 def create_key(call: Call, req: Input) -> dict[str, Any]:
     """Make a key, with material of ours or, with origin EXTERNAL, for the caller's."""
     spec, usage = described(req)
-    made: Made | None = call.prepared
+    made = material_for(call, req)
     now = int(call.now.timestamp())
     key = Key(
         account=call.account,
@@ -92,6 +92,13 @@ def create_key(call: Call, req: Input) -> dict[str, Any]:
         key = key_policy.with_policy(call, req, key)
     keep(call, key)
     return {"KeyMetadata": metadata(call, key)}
+
+
+def material_for(call: Call, req: Input) -> Made | None:
+    """The material that was made for the key; None where the caller is to import it."""
+    if req.get("Origin") == "EXTERNAL":
+        return None
+    return call.prepared or make(described(req)[0], call.ids)  # a service that calls in process prepares nothing
 
 
 def described(req: Input) -> tuple[str, str]:
