@@ -180,7 +180,8 @@ class Service:
     `verify` checks the body of an operation that does not stream, as far as the request says what it is. `modules` hold the
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
     its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, and to `gauges`, which tell what metrics
-    show of its state.
+    show of its state. `cross_origin` gives the headers that an answer to a page of another origin has, by the request and the
+    labels in its address.
     """
 
     def __init__(
@@ -209,6 +210,7 @@ class Service:
         self.effects: dict[str, EffectHandler] = {}
         self.chores: list[Chore] = []
         self.gauges: list[Callable[[Tx], Iterable[Gauge]]] = []
+        self.cross_origin: Callable[[Tx, HttpRequest, Mapping[str, str]], list[tuple[str, str]]] | None = None
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}
 

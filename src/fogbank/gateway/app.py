@@ -18,6 +18,7 @@ from fogbank.core.call import Call
 from fogbank.core.errors import AwsError
 from fogbank.gateway import body as bodies
 from fogbank.gateway import metrics, steps
+from fogbank.gateway.cross_origin import cross_origin_headers
 from fogbank.gateway.failures import failure_of, render_failure
 from fogbank.gateway.failures_slowed import Slowed
 from fogbank.gateway.record import Record
@@ -70,6 +71,8 @@ class Gateway:
             failure = failure_of(error)
             _log.exception("request failed", extra={"fields": {"request_id": record.id, "operation": record.operation}})
             response = render_failure(record, failure)
+        if "origin" in request.headers:
+            response.headers += cross_origin_headers(self.region, record)
         self._recorder.take(record, response)
         self._uses.take(record)
         if record.error:
@@ -86,7 +89,8 @@ class Gateway:
 
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
-        record.claim = claim = auth.claim(request)
+        # A preflight request has no credentials; those in its URL are for the request that will follow.
+        record.claim = claim = auth.claim(request) if request.method != "OPTIONS" else None
         if claim is not None and not self._directory.knows(claim.access_key_id, claim.session_token):
             with self.region.store.snapshot() as tx:  # an unknown key is refused before anything else is looked at
                 steps.find_credential(tx, self._directory, claim, record.at)

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fogbank.core.service import Service
 from fogbank.services.s3.checksums import verify
+from fogbank.services.s3.granted import owner, policy
 from fogbank.services.s3.policy_keys import policy_keys
-from fogbank.services.s3.records import buckets
-
-if TYPE_CHECKING:
-    from fogbank.core.call import Call
-    from fogbank.core.service import Input
-
-
-def owner(call: Call, req: Input) -> str | None:
-    """The account of the addressed bucket; S3's ARNs do not say it."""
-    name = req.get("Bucket")
-    bucket = buckets.get(call.tx, name) if name else None
-    return bucket.account if bucket else None
-
 
 s3 = Service(
     "s3",
@@ -27,6 +13,14 @@ s3 = Service(
     modules=(
         "bucket",
         "bucket_versioning",
+        "cors",
+        "bucket_policy",
+        "bucket_acl",
+        "object_acl",
+        "ownership",
+        "public_access_block",
+        "request_payment",
+        "notification",
         "object_put",
         "object_post",
         "object_get",
@@ -40,6 +34,7 @@ s3 = Service(
         "usage",
     ),
     owner=owner,
+    policy=policy,
     keys=policy_keys,
     verify=verify,
 )
