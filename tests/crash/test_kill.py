@@ -33,10 +33,10 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(900), pytest.mark.xdist_gro
 class Killed:
     """A real region of several processes that is killed and started again."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, program: str = "zygote.py") -> None:
         self.data = data
         self.port = 0
-        command = [sys.executable, Path(__file__).with_name("zygote.py"), data]
+        command = [sys.executable, Path(__file__).with_name(program), data]
         self._zygote = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def start(self) -> None:

@@ -98,3 +98,18 @@ def root_of(account: str, access_key_id: str = "") -> Principal:
         "aws:principalisawsservice": "false",
     }
     return Principal("root", account, arn, account, access_key_id, issuer=arn, policies=EVERYTHING, keys=keys)
+
+
+def service_of(name: str, account: str, source: str) -> Principal:
+    """A service (`s3.amazonaws.com`) that acts by itself, for the resource `source` of an account.
+
+    Source: IAM User Guide, "AWS global condition context keys": aws:SourceArn, aws:SourceAccount, aws:PrincipalServiceName.
+    """
+    keys: dict[str, Value] = {
+        "aws:sourcearn": source,
+        "aws:sourceaccount": account,
+        "aws:principalservicename": name,
+        "aws:principalservicenameslist": (name,),
+        "aws:principalisawsservice": "true",
+    }
+    return Principal("service", account, name, name, service=name, keys=keys)

@@ -13,6 +13,7 @@ s3 = Service(
     modules=(
         "bucket",
         "bucket_versioning",
+        "notification",
         "cors",
         "bucket_policy",
         "bucket_acl",
