@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.control import process
+from fogbank.core.background import Background, Options
 from fogbank.core.clock import Clock
+from fogbank.core.ids import Ids
+from fogbank.core.region import Region
+from fogbank.core.vault import Vault
 from fogbank.region.data import DataDir
+from fogbank.region.events import EventReader
 from fogbank.region.settings import Settings
+from fogbank.services import registry
 from fogbank.store import outbox
 from fogbank.store.blobs import UNLINK, Blobs
+from fogbank.store.chunks import sealed_size
 from fogbank.store.sqlite import SqliteStore
 from gateway.live import Live, until
 
@@ -43,13 +50,29 @@ class Upkeep:
             return len(outbox.due(tx, self.clock.now() + timedelta(days=1), 1000, [UNLINK]))
 
     def carry_out(self) -> None:
-        asyncio.run(process.carry_out(self.store, self.blobs, self.clock))
+        asyncio.run(process.carry_out(self.background()))
+
+    def background(self) -> Background:
+        """The region as the control process sees it."""
+        events = EventReader(self.blobs.root.parent / "events")
+        region = Region(
+            name="us-east-1",
+            served=(),
+            store=self.store,
+            blobs=self.blobs,
+            clock=self.clock,
+            ids=Ids(),
+            vault=Vault({1: bytes(32)}),
+            events=events,
+            operations=registry.operation,
+        )
+        return Background(region, Options())
 
     def sweep(self) -> None:
         asyncio.run(process.sweep(self.store, self.blobs, self.clock))
 
     def scrub(self) -> None:
-        asyncio.run(process.scrub(self.store, self.blobs))
+        asyncio.run(process.scrub(self.store, self.blobs, self.clock))
 
 
 @pytest.fixture
@@ -169,7 +192,7 @@ def test_what_a_killed_region_left(killed: Live) -> None:
     after.carry_out()
     after.sweep()
     after.store.close()
-    assert [path.read_bytes() for path in after.files()] == [b"k" * LARGE]
+    assert [path.stat().st_size for path in after.files()] == [sealed_size(LARGE)]
 
 
 def test_an_upload_that_lasts_is_not_swept(live: Live) -> None:
@@ -216,8 +239,11 @@ def test_scrub_tells_of_damage(stored: Any, upkeep: Upkeep, damage: str, caplog:
             opened.seek(LARGE // 2)
             opened.write(b"?")
     upkeep.scrub()
-    assert [(record.message, record.levelno) for record in caplog.records] == [("corrupt blob", logging.ERROR)]
+    told = [("corrupt blob", logging.ERROR), ("damaged objects", logging.ERROR)]
+    assert [(record.message, record.levelno) for record in caplog.records] == told
     assert caplog.records[0].fields["blob"] == file.name  # type: ignore[attr-defined]
+    named = caplog.records[1].fields["objects"]  # type: ignore[attr-defined]
+    assert named in [(f"s3://bucket/{key} (version null)",) for key in ("large", "whole")]
 
 
 # --- the loops

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.client import Answer
 
-LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="[^"\\]*",?)+)\} (?P<value>[0-9.e+-]+)')
+LINE = re.compile(r'(?P<name>[a-z0-9_]+)\{(?P<labels>(?:[a-z_]+="[^"\\]*",?)+)\} (?P<value>[0-9.e+-]+)')
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_metrics_need_the_token(seen: Live, given: str) -> None:
 
 
 def scrape(live: Live) -> dict[tuple[str, str, str], float]:
-    """Sums over the workers, by name, operation and status or bound; and a check of the format."""
+    """Sums over the workers, by name, operation or bucket, and status or bound; and a check of the format."""
     answer = plain(live, "/_fogbank/metrics", authorization=f"Bearer {token(live)}")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     sums: dict[tuple[str, str, str], float] = {}
@@ -88,10 +88,15 @@ def scrape(live: Live) -> dict[tuple[str, str, str], float]:
         assert key not in series
         series.add(key)
         labels: dict[str, str] = dict(re.findall(r'([a-z]+)="([^"]*)"', found["labels"]))
-        summed = (name, labels.get("operation", ""), labels.get("le") or labels.get("status", ""))
+        summed = (
+            name,
+            labels.get("operation") or labels.get("bucket", ""),
+            labels.get("le") or labels.get("status", ""),
+        )
         sums[summed] = sums.get(summed, 0) + float(found["value"])
     assert typed.pop("fogbank_request_seconds") == "histogram"
-    assert set(typed.values()) == {"counter"}
+    assert {kind for name, kind in typed.items() if name.endswith("_total")} == {"counter"}
+    assert {kind for name, kind in typed.items() if not name.endswith("_total")} <= {"gauge"}
     assert "fogbank_requests_total" in typed
     return sums
 
@@ -116,6 +121,26 @@ def test_counts_add_up_over_the_workers(seen: Live) -> None:
     until(lambda: expected.items() <= scrape(seen).items())
     text = plain(seen, "/_fogbank/metrics", authorization=f"Bearer {token(seen)}").body.decode()
     assert set(re.findall(r'worker="(\d+)"', text)) <= {str(pid) for pid in seen.workers()}
+
+
+def test_each_bucket_is_counted(seen: Live) -> None:
+    bucket = seen.bucket("counted")
+    for number in range(5):
+        seen.ask(seen.signer.sign("PUT", f"/{bucket}/{number}", body=b"x" * 100))
+        seen.get(f"/{bucket}/{number}")
+    seen.get(f"/{bucket}/missing")
+    for name in ("no-such-bucket", "NOT_A_NAME", "..."):
+        seen.get(f"/{name}")
+    found = until(lambda: counted if (counted := of_bucket(seen, bucket))["requests_total"] == 12 else None)
+    assert (found["refused_total"], found["failed_total"], found["received_bytes_total"]) == (1, 0, 500)
+    assert found["sent_bytes_total"] > 500
+    names = {of[1] for of in scrape(seen) if of[0] == "fogbank_s3_bucket_requests_total"}
+    assert names <= {"seen", bucket}
+
+
+def of_bucket(live: Live, bucket: str) -> dict[str, float]:
+    """What is counted of a bucket."""
+    return {name.removeprefix("fogbank_s3_bucket_"): n for (name, of, _), n in scrape(live).items() if of == bucket}
 
 
 def test_buckets_of_the_histogram_rise(seen: Live) -> None:

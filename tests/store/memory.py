@@ -75,6 +75,14 @@ class MemoryTx:
         self._reading()
         return [blob for blob in sorted(self.small) if blob > after][:limit]
 
+    def size_of_bytes(self, blob: int) -> int | None:
+        self._reading()
+        return len(self.small[blob]) if blob in self.small else None
+
+    def total_bytes(self) -> int:
+        self._reading()
+        return sum(map(len, self.small.values()))
+
 
 class MemoryStore:
     """The store as a model: one writer after another, each on a copy."""

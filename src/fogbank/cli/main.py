@@ -15,6 +15,15 @@ COMMANDS = {
     "status": ("fogbank.cli.status:status", "Show the region's processes and whether it answers."),
     "tour": ("fogbank.cli.tour:tour", "Show a running region at work, and check every answer."),
     "events": ("fogbank.cli.events:events", "Show what was asked of the region, the oldest first."),
+    "s3": ("fogbank.cli.s3:s3", "Show what S3 holds."),
+    "scrub": (
+        "fogbank.cli.scrub:scrub",
+        "Read every byte again, and name the objects whose bytes are not as they were written.",
+    ),
+    "fsck": (
+        "fogbank.cli.fsck:fsck",
+        "Check what must always be true of the region's state: its records, what they refer to, and its files.",
+    ),
     "iam": ("fogbank.cli.iam:iam", "Explain who may do what."),
     "configure": ("fogbank.cli.configure:configure", "Write a profile for the region into the AWS files."),
     "account": ("fogbank.cli.account:account", "Make and close accounts, and list them."),

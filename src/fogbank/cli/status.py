@@ -75,7 +75,28 @@ def examine(runtime: Runtime, data: Path) -> dict[str, Any]:
         "restarts": runtime.restarts,
         "processes": rows,
         "memory": sum(row["memory"] or 0 for row in rows),
+        "scrub": last_scrub(data),
     }
+
+
+def last_scrub(data: Path) -> dict[str, Any] | None:
+    """What the last scrub found; None if there was none yet, or the state cannot be read."""
+    from fogbank.cli.scrub import told
+    from fogbank.region.data import DataDir
+    from fogbank.store import scrubs
+    from fogbank.store.api import StoreError
+    from fogbank.store.sqlite import SqliteStore
+
+    try:
+        store = SqliteStore(DataDir(data).state / "state.db")
+        try:
+            with store.snapshot() as tx:
+                found = scrubs.last(tx)
+        finally:
+            store.close()
+    except StoreError:
+        return None
+    return told(found) if found else None
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -97,6 +118,19 @@ def _show(report: dict[str, Any]) -> None:
     console.print(table)
     restarts = f", {report['restarts']} restarts" if report["restarts"] else ""
     console.print(f"\n{_megabytes(report['memory'])} in all{restarts}")
+    console.print(_scrubbed(report["scrub"]))
+
+
+def _scrubbed(found: dict[str, Any] | None) -> str:
+    from datetime import UTC, datetime
+
+    from fogbank.cli.state import bytes_told
+
+    if found is None:
+        return "never scrubbed yet"
+    when = datetime.fromtimestamp(found["ended"], UTC).strftime("%Y-%m-%d %H:%M:%S")
+    outcome = f"[red]{found['damaged']} damaged[/]: `fogbank scrub` names them" if found["damaged"] else "all whole"
+    return f"last scrub {when} UTC: {found['blobs']:,} blobs, {bytes_told(found['bytes'])}, {outcome}"
 
 
 def _megabytes(size: int | None) -> str:

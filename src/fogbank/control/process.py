@@ -19,7 +19,8 @@ from fogbank.region import events
 from fogbank.region.data import DataDir, master_keys
 from fogbank.region.events import EventReader
 from fogbank.services import registry
-from fogbank.store import outbox, upkeep
+from fogbank.services.s3.holdings import name_holders
+from fogbank.store import outbox, scrubs, upkeep
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 
@@ -71,7 +72,7 @@ async def _run(settings: Settings) -> None:
         loop.create_task(every(POLL, lambda: carry_out(background))),
         *(loop.create_task(every(chore.seconds, bind(chore, background))) for chore in chores()),
         loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
-        loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs), first=SCRUB_EVERY)),
+        loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs, clock), first=SCRUB_EVERY)),
         loop.create_task(every(PRUNE_EVERY, lambda: prune(settings, clock))),
     ]
     try:
@@ -138,15 +139,20 @@ async def sweep(store: Store, blobs: Blobs, clock: Clock) -> None:
         _log.info("swept", extra={"fields": {"files": removed}})
 
 
-async def scrub(store: Store, blobs: Blobs) -> None:
-    """Read everything again, slowly, and log what is not as it was written."""
-    steps = upkeep.scrub(blobs, store)
+async def scrub(store: Store, blobs: Blobs, clock: Clock) -> None:
+    """Read everything again, slowly; log what is not as it was written, at once, and which objects that is, in the end."""
+    steps, tally = upkeep.scrub(blobs, store), scrubs.Tally(int(clock.now().timestamp()))
     while (step := await asyncio.to_thread(next, steps, None)) is not None:
+        tally.take(step)
         if isinstance(step, upkeep.Corrupt):
             fields = {"blob": step.blob, "expected": step.expected, "found": step.found}
             _log.error("corrupt blob", extra={"fields": fields})
         else:
             await asyncio.sleep(step.size / SCRUB_RATE)
+    found = await asyncio.to_thread(tally.finish, store, name_holders, int(clock.now().timestamp()))
+    for damage in found.damage:
+        _log.error("damaged objects", extra={"fields": {"blob": damage.blob, "objects": damage.holders}})
+    await store.write(lambda tx: scrubs.keep(tx, found))
 
 
 async def prune(settings: Settings, clock: Clock) -> None:

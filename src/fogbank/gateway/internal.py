@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fogbank.core.region import Region
+    from fogbank.core.service import Gauge
     from fogbank.wire import HttpRequest
 
 PREFIXES = ("/_fogbank/", "/_localstack/")
@@ -67,5 +68,10 @@ class Internal:
         given = request.headers.get("authorization", "").encode()
         if not compare_digest(given, f"Bearer {self._token}".encode()):
             return HttpResponse(401, [("www-authenticate", "Bearer")], b"")
-        text = exposition(self._metrics())
+        text = exposition(self._metrics(), self._gauges())
         return HttpResponse(200, [("content-type", "text/plain; version=0.0.4; charset=utf-8")], text.encode())
+
+    def _gauges(self) -> list[Gauge]:
+        """What services tell of their state."""
+        with self._region.store.snapshot() as tx:
+            return [each for service in registry.services().values() for tell in service.gauges for each in tell(tx)]

@@ -10,8 +10,11 @@ import msgspec
 from fogbank.gateway.record import BUCKETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from fogbank.core.service import Gauge
+    from fogbank.gateway.traffic import Traffic
 
 SUFFIX = ".metrics"
 
@@ -23,16 +26,30 @@ OTHERS = (
 )
 
 
+# What is counted of each of S3's buckets, in the order of Traffic's counters.
+OF_BUCKETS = (
+    ("fogbank_s3_bucket_requests_total", "Answered requests on a bucket and what is in it."),
+    ("fogbank_s3_bucket_refused_total", "Those of them that were answered with a status of 400 to 499."),
+    ("fogbank_s3_bucket_failed_total", "Those of them that were answered with a status of 500 and above."),
+    ("fogbank_s3_bucket_received_bytes_total", "Bytes of requests' bodies."),
+    ("fogbank_s3_bucket_sent_bytes_total", "Bytes of responses' bodies."),
+)
+
+
 class Counters(msgspec.Struct, frozen=True, array_like=True):
-    """One worker's counters: of requests, by operation and status (requests, seconds, a count per bucket), and `OTHERS`."""
+    """One worker's counters: of requests, by operation and status (requests, seconds, a count per bucket), `OTHERS`, and
+    `OF_BUCKETS` by S3's buckets.
+    """
 
     requests: list[tuple[str, int, int, float, list[int]]]
     others: tuple[int, int, int] = (0, 0, 0)
+    buckets: dict[str, list[int]] = {}
 
 
-def flat(counters: dict[tuple[str, int], list[Any]], others: tuple[int, int, int]) -> Counters:
+def flat(counters: dict[tuple[str, int], list[Any]], others: tuple[int, int, int], traffic: Traffic) -> Counters:
     """A worker's counters as they are filed."""
-    return Counters([(operation, status, *values) for (operation, status), values in counters.items()], others)
+    requests = [(operation, status, *values) for (operation, status), values in counters.items()]
+    return Counters(requests, others, traffic.counters)
 
 
 def leave(path: Path, counters: Counters) -> None:
@@ -60,7 +77,7 @@ def forget_dead(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def exposition(workers: Iterable[tuple[str, Counters]]) -> str:
+def exposition(workers: Iterable[tuple[str, Counters]], gauges: Iterable[Gauge] = ()) -> str:
     """The text that Prometheus scrapes."""
     workers = list(workers)
     lines = ["# HELP fogbank_requests_total Answered requests.", "# TYPE fogbank_requests_total counter"]
@@ -77,7 +94,27 @@ def exposition(workers: Iterable[tuple[str, Counters]]) -> str:
     for index, (name, about) in enumerate(OTHERS):
         lines += [f"# HELP {name} {about}", f"# TYPE {name} counter"]
         lines += [f'{name}{{worker="{worker}"}} {counters.others[index]}' for worker, counters in workers]
-    return "\n".join(lines) + "\n"
+    for index, (name, about) in enumerate(OF_BUCKETS):
+        lines += [f"# HELP {name} {about}", f"# TYPE {name} counter"]
+        for worker, counters in workers:
+            lines += [
+                f'{name}{{worker="{worker}",bucket="{bucket}"}} {counts[index]}'
+                for bucket, counts in counters.buckets.items()
+            ]
+    return "\n".join([*lines, *state(gauges)]) + "\n"
+
+
+def state(gauges: Iterable[Gauge]) -> Iterator[str]:
+    """Gauges, those of one name together. The values of labels are names of AWS's, without anything to escape."""
+    by_name: dict[str, list[Gauge]] = {}
+    for gauge in gauges:
+        by_name.setdefault(gauge.name, []).append(gauge)
+    for name, found in by_name.items():
+        yield f"# HELP {name} {found[0].about}"
+        yield f"# TYPE {name} gauge"
+        for gauge in found:
+            written = ",".join(f'{label}="{value}"' for label, value in gauge.labels.items())
+            yield f"{name}{{{written}}} {gauge.value}"
 
 
 def labels(worker: str, operation: str) -> str:

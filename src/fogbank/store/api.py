@@ -64,6 +64,12 @@ class Tx(Protocol):
     def list_bytes(self, after: int, limit: int) -> list[int]:
         """The ids of small blobs above `after`, in order, at most `limit`."""
 
+    def size_of_bytes(self, blob: int) -> int | None:
+        """The size of a small blob, not verified; None if it is not there."""
+
+    def total_bytes(self) -> int:
+        """The bytes of all small blobs; it looks at each."""
+
 
 class Store(Protocol):
     """State on disk, shared by the processes of a region."""

@@ -20,7 +20,7 @@ from fogbank.store.record import Record
 from fogbank.store.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from fogbank.store.api import Store, Tx
 
@@ -74,6 +74,11 @@ def due(tx: Tx, now: datetime, limit: int, kinds: Iterable[str]) -> list[Due]:
             found.append(Due(kind, at, sequence, _effects.decode(value)))
     found.sort(key=lambda one: (one.due, one.sequence))
     return found[:limit]
+
+
+def payloads(tx: Tx, kind: str) -> Iterator[bytes]:
+    """What all effects of a kind that wait are of."""
+    return (effect.payload for _, effect in _effects.scan(tx, kind))
 
 
 def done(tx: Tx, effects: Iterable[Due]) -> None:

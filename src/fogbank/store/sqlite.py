@@ -89,6 +89,17 @@ class SqliteStore:
         writer = self._writers.get(asyncio.get_running_loop()) or self._new_writer()
         return await writer.submit(handler, bulk)
 
+    def verify(self) -> list[str]:
+        """What is wrong with the database's pages and indexes, in SQLite's words; it reads all of them. At most 100 findings."""
+        connection, run = self.take_reader()
+        try:
+            found = [str(row[0]) for row in run("PRAGMA quick_check(100)")]
+        except apsw.Error as error:
+            raise store_error(error) from error
+        finally:
+            self.return_reader(connection, run)
+        return [] if found == ["ok"] else found
+
     def close(self) -> None:
         """Finish the commit that is being written, fail what still waits with StoreError, and let go of the files."""
         self._closed = True

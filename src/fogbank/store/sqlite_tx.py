@@ -23,6 +23,8 @@ _DOWN = "SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?"
 _PUT_BYTES = "INSERT INTO small(crc, data) VALUES(?, ?)"
 _GET_BYTES = "SELECT crc, data FROM small WHERE id = ?"
 _DELETE_BYTES = "DELETE FROM small WHERE id = ?"
+_SIZE_OF_BYTES = "SELECT length(data) FROM small WHERE id = ?"
+_TOTAL_BYTES = "SELECT sum(length(data)) FROM small"
 _LIST_BYTES = "SELECT id FROM small WHERE id > ? ORDER BY id LIMIT ?"
 
 
@@ -105,6 +107,19 @@ class _Reading:
             return [row[0] for row in self._run(_LIST_BYTES, (after, limit))]
         except apsw.Error as error:
             raise self._fail(error) from error
+
+    def size_of_bytes(self, blob: int) -> int | None:
+        return self._number(_SIZE_OF_BYTES, (blob,))
+
+    def total_bytes(self) -> int:
+        return self._number(_TOTAL_BYTES, ()) or 0
+
+    def _number(self, query: str, bindings: tuple[int, ...]) -> int | None:
+        try:
+            found: int | None = self._run(query, bindings).get
+        except apsw.Error as error:
+            raise self._fail(error) from error
+        return found
 
 
 class Readers(Protocol):

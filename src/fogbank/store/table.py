@@ -6,7 +6,7 @@ table's name and the meaning of its parts are therefore part of the format: neit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from fogbank.store import keys
 from fogbank.store.keys import Part, prefix_end
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 
-_names: set[str] = set()
+_known: dict[str, Table[Any]] = {}
 _UNREAD: Final = object()
+
+
+def table_of(key: bytes) -> Table[Any] | None:
+    """The table that a key is in, of those whose modules are imported."""
+    name = keys.decode(key[: key.index(b"\0") + 1])[0]
+    return _known.get(name) if isinstance(name, str) else None
 
 
 class Table(Generic[R]):
@@ -37,9 +43,9 @@ class Table(Generic[R]):
         *,
         on_change: Callable[[Tx, bytes, R | None, R | None], None] | None = None,
     ) -> None:
-        if name in _names:
+        if name in _known:
             raise ValueError(f"two tables are named {name}")
-        _names.add(name)
+        _known[name] = self
         self.name = name
         self.record = record
         self.decode: Callable[[bytes], R] = record.decode

@@ -54,6 +54,12 @@ def sweep(blobs: Blobs, store: Store, now: datetime, grace: timedelta) -> Iterat
         yield sum(_remove(blobs, path, store=store) for path in _old_files(directory, oldest))
 
 
+def blob_files(blobs: Blobs) -> Iterator[Path]:
+    """All files of blobs, finished ones and temporary ones."""
+    for directory in (blobs.root / "tmp", *_leaves(blobs.root)):
+        yield from (directory / name for name in _entries(directory))
+
+
 def _leaves(root: Path) -> Iterator[Path]:
     for first in _entries(root):
         if len(first) == 2:
@@ -81,13 +87,15 @@ def _old_files(directory: Path, oldest: float) -> Iterator[Path]:
 
 def _remove(blobs: Blobs, path: Path, store: Store | None) -> bool:
     """Remove a file that is not in use and, if a store is given, has no entry in it; whether it was."""
-    if store is not None and _entry(store, path.name) is not None:
+    if store is not None and entry_of(store, path.name) is not None:
         return False
     file = open_unused(path)
     if file is None:
         return False
     try:
-        if store is not None and _entry(store, path.name) is not None:  # its writer committed just before we locked it
+        if (
+            store is not None and entry_of(store, path.name) is not None
+        ):  # its writer committed just before we locked it
             return False
         blobs.disk.unlink(path)
     finally:
@@ -95,7 +103,8 @@ def _remove(blobs: Blobs, path: Path, store: Store | None) -> bool:
     return True
 
 
-def _entry(store: Store, blob: str) -> BlobEntry | None:
+def entry_of(store: Store, blob: str) -> BlobEntry | None:
+    """What the state knows of a blob now."""
     with store.snapshot() as tx:
         return blob_refs.get(tx, blob)
 
@@ -128,7 +137,7 @@ def _scrub_file(blobs: Blobs, store: Store, blob: str, entry: BlobEntry) -> Iter
     except OSError:
         found = None
     if found != entry.crc64:
-        now = _entry(store, blob)
+        now = entry_of(store, blob)
         if now is not None and now.refs:  # not unlinked meanwhile
             yield Corrupt(blob, entry.crc64, found)
 
