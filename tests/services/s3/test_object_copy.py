@@ -95,7 +95,7 @@ def test_metadata_directives(
         ({"StorageClass": "COLD"}, "InvalidStorageClass"),
         ({"StorageClass": "GLACIER"}, "NotImplemented"),
         ({"Tagging": "a=b", "TaggingDirective": "REPLACE"}, "NotImplemented"),
-        ({"ServerSideEncryption": "aws:kms"}, "NotImplemented"),
+        ({"ServerSideEncryption": "aws:kms:dsse"}, "NotImplemented"),
         ({"WebsiteRedirectLocation": "/x"}, "NotImplemented"),
         ({"Key": "k" * 1025}, "KeyTooLongError"),
         ({"ExpectedBucketOwner": "111122223333"}, "AccessDenied"),

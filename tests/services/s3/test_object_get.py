@@ -305,13 +305,6 @@ def test_other_views_of_an_object_are_not_implemented(region: LocalRegion, s3: A
     assert error_of(signed(region, "GET", f"/{bucket}/k?{query}", extra)) == (501, "NotImplemented")
 
 
-@pytest.mark.parametrize("read", READS)
-def test_reading_with_a_customers_key_is_not_implemented(s3: Any, bucket: str, read: str) -> None:
-    s3.put_object(Bucket=bucket, Key="k", Body=BODY)
-    error = refusal(getattr(s3, read), Bucket=bucket, Key="k", SSECustomerAlgorithm="AES256", SSECustomerKey=b"k" * 32)
-    assert error["Status"] == 501
-
-
 def test_reading_for_another_owner(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=BODY)
     assert code(s3.get_object, Bucket=bucket, Key="k", ExpectedBucketOwner="111122223333") == "AccessDenied"

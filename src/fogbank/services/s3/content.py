@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fogbank.core.call import FileRange
 from fogbank.services.s3.records import Segment
-from fogbank.store import blobs
+from fogbank.store import blobs, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,16 +53,22 @@ def inline(call: Call, segment: Segment) -> bytes:
     return data
 
 
-def read(call: Call, segments: Iterable[Segment], start: int, end: int) -> Content:
-    """The bytes from `start` up to, not including, `end`."""
+def opened(data: bytes, segment: Segment, key: bytes) -> bytes:
+    """The bytes of a segment that is kept in the state database, decrypted."""
+    return chunks.open_small(key, segment.nonce, data) if segment.nonce else data
+
+
+def read(call: Call, segments: Iterable[Segment], start: int, end: int, key: bytes) -> Content:
+    """The bytes from `start` up to, not including, `end`. `key` is the data key of those that are encrypted."""
     pieces: list[bytes | FileRange] = []
     position = 0
     for segment in segments:
         first, last = max(start - position, 0), min(end - position, segment.size)
         if first < last:
             if segment.blob:
-                pieces.append(FileRange(segment.blob, first, last - first))
+                sealed = key if segment.nonce else b""
+                pieces.append(FileRange(segment.blob, first, last - first, sealed, segment.nonce))
             else:
-                pieces.append(inline(call, segment)[first:last])
+                pieces.append(opened(inline(call, segment), segment, key)[first:last])
         position += segment.size
     return pieces

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fogbank.core.call import Sealing
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, content
+from fogbank.services.s3 import checksums, content, encryption
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.description import DESCRIPTION, described
+from fogbank.services.s3.encryption_request import CUSTOMER, KEY, MANAGED, customer_of
 from fogbank.services.s3.names import canonical_user, check_key
 from fogbank.services.s3.object_put import CHECKSUMS, check_length
 from fogbank.services.s3.records import Part, Upload, parts, uploads
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.s3.encryption_request import Customer
 
 MAX_PARTS = 10_000
 TIME_DIGITS = 14  # hexadecimal, of microseconds since the epoch
@@ -34,7 +37,7 @@ UPLOAD_ID = 80  # random characters behind the time and the algorithm
     "write",
     "object",
     action="s3:PutObject",
-    takes=f"Bucket Key {DESCRIPTION} ChecksumAlgorithm ChecksumType RequestPayer ExpectedBucketOwner",
+    takes=f"Bucket Key {DESCRIPTION} {CUSTOMER} {MANAGED} ChecksumAlgorithm ChecksumType RequestPayer ExpectedBucketOwner",
 )
 def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef) -> dict[str, Any]:
     """Start an upload in parts."""
@@ -42,15 +45,18 @@ def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef
     bucket = open_bucket(call, req)
     algorithm, kind = checksum_plan(req)
     upload_id = new_id(call, algorithm)
+    sealed = encryption.wrapped(call, req, bucket, call.ids.random(KEY))
     upload = Upload(
         initiated=int(call.now.timestamp()),
         algorithm=algorithm,
         checksum_type=kind,
         initiator=canonical_user(call.account) if call.principal.kind == "root" else call.principal.arn,
+        encryption=sealed,
         **described(call, req, bucket),
     )
     uploads.put(call.tx, upload, req["Bucket"], req["Key"], upload_id)
     told = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if "ChecksumAlgorithm" in req else {}
+    told |= encryption.told_made(sealed)
     return {"Bucket": req["Bucket"], "Key": req["Key"], "UploadId": upload_id, **told}
 
 
@@ -109,6 +115,30 @@ def check_part(call: Call, req: UploadPartRequestTypeDef) -> None:
     check_algorithm(req, open_upload(call, req))
 
 
+def seal_part(call: Call, req: Input) -> Sealing | None:
+    """The key that a part is encrypted with: its upload's. AWS asks for kms:Decrypt here, too."""
+    upload = open_upload(call, req)
+    customer = customer_of(call, req)
+    check_part_customer(upload, customer)
+    if upload.encryption is None:
+        return None
+    key = encryption.open_key(call, upload.encryption, open_bucket(call, req), req["Key"], customer)
+    return Sealing(key, encryption.Sealed(upload.encryption))
+
+
+def check_part_customer(upload: Upload, customer: Customer | None) -> None:
+    """A part of an upload with a customer's key comes with the same one."""
+    expected = upload.encryption.customer if upload.encryption else ""
+    if expected and customer is None:
+        what = (
+            "The multipart upload initiate requested encryption. "
+            "Subsequent part requests must include the appropriate encryption parameters."
+        )
+        raise AwsError("InvalidRequest", what)
+    if customer is not None and customer.md5 != expected:
+        raise AwsError("InvalidRequest", "The provided encryption parameters did not match the ones used originally.")
+
+
 def check_algorithm(req: Input, upload: Upload, trailers: Mapping[str, str] = checksums.NO_TRAILERS) -> None:
     """A part comes with a checksum by its upload's algorithm, or with none."""
     given = checksums.algorithm_of(req, trailers)
@@ -139,8 +169,9 @@ def part_digests(req: Input) -> tuple[str, ...]:
     "object",
     action="s3:PutObject",
     takes=f"Bucket Key PartNumber UploadId Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} "
-    "RequestPayer ExpectedBucketOwner",
+    f"{CUSTOMER} RequestPayer ExpectedBucketOwner",
     before_body=check_part,
+    seals=seal_part,
     digests=part_digests,
 )
 def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
@@ -152,7 +183,7 @@ def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
     check_algorithm(req, upload, body.trailers)
     part = Part(
         size=body.size,
-        etag=body.digests["MD5"].hex(),
+        etag=encryption.etag_of(body),
         modified=int(call.now.timestamp()),
         checksum=body.digests[upload.algorithm],
         given=checksum if checksum.algorithm != upload.algorithm else None,
@@ -161,7 +192,7 @@ def upload_part(call: Call, req: UploadPartRequestTypeDef) -> dict[str, Any]:
     replace_part(call, req, part)
     told = checksums.told(checksum) if checksums.algorithm_of(req, body.trailers) else {}
     told.pop("ChecksumType", None)
-    return {"ETag": f'"{part.etag}"', **told}
+    return {"ETag": f'"{part.etag}"', **encryption.told(upload.encryption), **told}
 
 
 def replace_part(call: Call, req: Input, part: Part) -> None:

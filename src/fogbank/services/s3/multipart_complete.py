@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from fogbank.core.digests import base64, combine, digest
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, versions
 from fogbank.services.s3.access import open_bucket
-from fogbank.services.s3.multipart import MAX_PARTS, open_upload
+from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
+from fogbank.services.s3.multipart import MAX_PARTS, check_part_customer, open_upload
 from fogbank.services.s3.object_put import CHECKSUMS
 from fogbank.services.s3.records import Checksum, Object, Part, PartInfo, Upload, objects, parts, uploads
 from fogbank.services.s3.service import s3
@@ -32,12 +33,13 @@ Chosen = list[tuple[int, Part]]
     "bulk",
     "object",
     action="s3:PutObject",
-    takes=f"Bucket Key MultipartUpload UploadId {CHECKSUMS} ChecksumType MpuObjectSize RequestPayer ExpectedBucketOwner "
+    takes=f"Bucket Key MultipartUpload UploadId {CHECKSUMS} {CUSTOMER} ChecksumType MpuObjectSize RequestPayer ExpectedBucketOwner "
     "IfMatch IfNoneMatch",
 )
 def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTypeDef) -> dict[str, Any]:
     """Make the object of the listed parts; parts that are not listed go."""
     upload = open_upload(call, req)
+    check_completer(call, req, upload)
     chosen = choose(call, req, upload)
     checksum = check_whole(req, upload, chosen)
     conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
@@ -52,8 +54,16 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
         "Key": req["Key"],
         "ETag": f'"{made.etag}"',
         **versions.told(bucket, made),
+        **encryption.told(made.encryption),
         **checksums.told(checksum),
     }
+
+
+def check_completer(call: Call, req: Input, upload: Upload) -> None:
+    """A customer's key need not be given once more, but it must be the upload's if it is."""
+    customer = customer_of(call, req)
+    if customer is not None:
+        check_part_customer(upload, customer)
 
 
 def choose(call: Call, req: CompleteMultipartUploadRequestTypeDef, upload: Upload) -> Chosen:

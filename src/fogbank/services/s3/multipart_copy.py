@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.call import Taking
 from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, content
-from fogbank.services.s3.multipart import check_number, open_upload, part_digests, replace_part
-from fogbank.services.s3.object_copy import SOURCE, open_source, source_permission
+from fogbank.services.s3 import checksums, content, encryption
+from fogbank.services.s3.encryption_request import CUSTOMER
+from fogbank.services.s3.multipart import check_number, open_upload, part_digests, replace_part, seal_part
+from fogbank.services.s3.object_copy import SOURCE, open_source, source_key, source_permission, source_told
 from fogbank.services.s3.object_put import MAX_PUT
 from fogbank.services.s3.ranges import copy_range
 from fogbank.services.s3.records import Part, when
@@ -32,11 +33,12 @@ def check_sizes(start: int, end: int) -> None:
 def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Taking:
     """The bytes to copy; the gateway makes a body of them, as if the caller had sent them."""
     check_number(req["PartNumber"])
-    open_upload(call, req)
-    source = open_source(call, req)
+    sealing = seal_part(call, req)
+    origin, source = open_source(call, req)
     start, end = copy_range(req.get("CopySourceRange"), source.size)
     check_sizes(start, end)
-    return Taking(content.read(call, source.segments, start, end), part_digests(req))
+    key = source_key(call, req, origin, source)
+    return Taking(content.read(call, source.segments, start, end, key), part_digests(req), sealing)
 
 
 @s3.operation(
@@ -44,7 +46,7 @@ def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Taking:
     "object",
     action="s3:PutObject",
     also=source_permission,
-    takes=f"Bucket Key PartNumber UploadId {SOURCE} CopySourceRange RequestPayer ExpectedBucketOwner",
+    takes=f"Bucket Key PartNumber UploadId {SOURCE} {CUSTOMER} CopySourceRange RequestPayer ExpectedBucketOwner",
     body_from=source_bytes,
 )
 def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str, Any]:
@@ -52,9 +54,10 @@ def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str,
     body = call.body
     assert body is not None
     upload = open_upload(call, req)
+    origin, source = open_source(call, req)
     part = Part(
         size=body.size,
-        etag=body.digests["MD5"].hex(),
+        etag=encryption.etag_of(body),
         modified=int(call.now.timestamp()),
         checksum=body.digests[upload.algorithm],
         given=None,
@@ -62,4 +65,5 @@ def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str,
     )
     replace_part(call, req, part)
     checksum = {checksums.MEMBERS[upload.algorithm]: base64(part.checksum)}
-    return {"CopyPartResult": {"ETag": f'"{part.etag}"', "LastModified": when(part.modified), **checksum}}
+    told = {"ETag": f'"{part.etag}"', "LastModified": when(part.modified), **checksum}
+    return {"CopyPartResult": told, **source_told(origin, source), **encryption.told(upload.encryption)}

@@ -7,8 +7,9 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, object_headers, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, object_headers, versions
 from fogbank.services.s3.access import open_bucket, open_object
+from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
 from fogbank.services.s3.ranges import byte_range
 from fogbank.services.s3.records import when
 from fogbank.services.s3.service import s3
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 READ = (
     "Bucket Key IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince Range ResponseCacheControl ResponseContentDisposition "
     "ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires VersionId RequestPayer PartNumber "
-    "ExpectedBucketOwner ChecksumMode"
+    f"ExpectedBucketOwner ChecksumMode {CUSTOMER}"
 )
 UNCHANGED = ("CacheControl", "Expires")  # what a 304 repeats besides ETag and Last-Modified (RFC 9110, section 15.4.5)
 OVERRIDES = {f"Response{name}": name for name in object_headers.HEADERS}
@@ -34,7 +35,7 @@ def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
     """An object's bytes, whole or a range of them, and all that is known of it."""
     found, result, start, end = describe(call, req)
     if result["StatusCode"] != 304:
-        result["Body"] = content.read(call, found.segments, start, end)
+        result["Body"] = content.read(call, found.segments, start, end, key_of(call, req, found))
     return result
 
 
@@ -44,10 +45,17 @@ def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
     return describe(call, req)[1]
 
 
+def key_of(call: Call, req: Input, found: Object) -> bytes:
+    """The key of an object's bytes, for a caller who may read them."""
+    customer = customer_of(call, req)
+    return encryption.open_key(call, found.encryption, open_bucket(call, req), req["Key"], customer)
+
+
 def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
     """The object, what its response says of it, and the range of its bytes that is wanted."""
     bucket = open_bucket(call, req)
     found = open_object(call, bucket, req["Key"], req.get("VersionId"))
+    encryption.check_customer(found.encryption, customer_of(call, req))
     result: dict[str, Any] = {
         "StatusCode": 200,
         "AcceptRanges": "bytes",
@@ -59,6 +67,7 @@ def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
         fresh = {name: found.headers[name] for name in UNCHANGED if name in found.headers}
         return found, result | fresh | {"StatusCode": 304}, 0, 0
     result.update(found.headers)
+    result.update(encryption.told(found.encryption))
     result["Metadata"] = found.metadata
     if found.storage_class != "STANDARD":
         result["StorageClass"] = found.storage_class

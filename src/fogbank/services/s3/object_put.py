@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, versions
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.description import DESCRIPTION, described
+from fogbank.services.s3.encryption_request import CUSTOMER, MANAGED
 from fogbank.services.s3.names import check_key
 from fogbank.services.s3.records import Object, objects
 from fogbank.services.s3.service import s3
@@ -15,7 +16,7 @@ from fogbank.services.s3.service import s3
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import PutObjectRequestTypeDef
 
-    from fogbank.core.call import Call
+    from fogbank.core.call import Call, Sealing
     from fogbank.core.service import Input
 
 MAX_PUT = 5 * 1024**3
@@ -32,6 +33,11 @@ def check_put(call: Call, req: PutObjectRequestTypeDef) -> None:
         conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
 
 
+def seal_put(call: Call, req: PutObjectRequestTypeDef) -> Sealing:
+    """The key that the object is encrypted with: every new object is."""
+    return encryption.seal(call, req, open_bucket(call, req))
+
+
 def check_length(size: int | None) -> None:
     """EntityTooLarge above the 5 GiB of one upload."""
     if size is not None and size > MAX_PUT:
@@ -42,9 +48,10 @@ def check_length(size: int | None) -> None:
 @s3.operation(
     "write",
     "object",
-    takes=f"Bucket Key Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} {DESCRIPTION} IfMatch IfNoneMatch "
-    "RequestPayer ExpectedBucketOwner",
+    takes=f"Bucket Key Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} {DESCRIPTION} {CUSTOMER} {MANAGED} IfMatch "
+    "IfNoneMatch RequestPayer ExpectedBucketOwner",
     before_body=check_put,
+    seals=seal_put,
     digests=checksums.wanted,
 )
 def put_object(call: Call, req: PutObjectRequestTypeDef) -> dict[str, Any]:
@@ -61,12 +68,14 @@ def make(call: Call, req: Input, event: str) -> dict[str, Any]:
     conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
     made = Object(
         size=body.size,
-        etag=body.digests["MD5"].hex(),
+        etag=encryption.etag_of(body),
         modified=int(call.now.timestamp()),
         checksum=checksum,
         segments=content.keep(call, body),
         parts=(),
+        encryption=encryption.kept(call, body),
         **described(call, req, bucket),
     )
     made = versions.put(call, bucket, req["Key"], made, event)
-    return {"ETag": f'"{made.etag}"', **versions.told(bucket, made), **checksums.told(checksum)}
+    sealed = encryption.told_made(made.encryption)
+    return {"ETag": f'"{made.etag}"', **versions.told(bucket, made), **sealed, **checksums.told(checksum)}
