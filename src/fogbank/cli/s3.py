@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from fogbank.region.settings import Settings
     from fogbank.services.s3.usage import Usage
 
+WIDE = 200  # columns, where the table is not for a screen
+
 
 @click.group()
 def s3() -> None:
@@ -102,6 +104,8 @@ def _show(found: list[Usage]) -> None:
             table.add_row(Text(each.bucket) if others else "", name, *cells, *others)
             others = ()
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDE
     console.print(table if found else "There are no buckets.")
 
 

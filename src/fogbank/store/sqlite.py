@@ -94,6 +94,8 @@ class SqliteStore:
         connection, run = self.take_reader()
         try:
             found = [str(row[0]) for row in run("PRAGMA quick_check(100)")]
+        except apsw.CorruptError as error:  # so much that the check itself cannot go on
+            return [str(error)]
         except apsw.Error as error:
             raise store_error(error) from error
         finally:
