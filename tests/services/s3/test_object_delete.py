@@ -51,7 +51,7 @@ def test_delete_object_of_a_version(s3: Any, bucket: str) -> None:
     assert keys_of(s3, bucket) == []
 
 
-@pytest.mark.parametrize("options", [{"MFA": "20899872 301749"}, {"BypassGovernanceRetention": True}])
+@pytest.mark.parametrize("options", [{"MFA": "20899872 301749"}])
 def test_delete_object_with_what_is_not_implemented(s3: Any, bucket: str, options: dict[str, Any]) -> None:
     s3.put_object(Bucket=bucket, Key="k")
     assert code(s3.delete_object, Bucket=bucket, Key="k", **options) == "NotImplemented"

@@ -5,8 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from fogbank.core.authorize import NOBODYS
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.paging import read_marker, write_marker
+from fogbank.core.service import Permission
 from fogbank.services.s3 import configuration, content
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.names import canonical_user, check_bucket_name
@@ -36,13 +40,27 @@ if TYPE_CHECKING:
     )
 
     from fogbank.core.call import Call
+    from fogbank.core.service import Input
 
 CLASSIC_REGION = "us-east-1"  # where a bucket has no location constraint, and making one twice succeeds
 BUCKETS_PER_ACCOUNT = 10_000
 PAGE = 10_000
 
 
-@s3.operation("write", "bucket", makes=True, takes="Bucket ACL CreateBucketConfiguration ObjectOwnership")
+def lock_permissions(_call: Call, req: Input) -> list[Permission]:
+    """What a bucket with Object Lock takes, besides the permission to make it."""
+    actions = ("s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning")
+    wanted = actions if req.get("ObjectLockEnabledForBucket") else ()
+    return [Permission(action, f"arn:aws:s3:::{req['Bucket']}", NOBODYS) for action in wanted]
+
+
+@s3.operation(
+    "write",
+    "bucket",
+    makes=True,
+    also=lock_permissions,
+    takes="Bucket ACL CreateBucketConfiguration ObjectOwnership ObjectLockEnabledForBucket",
+)
 def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]:
     """Make a bucket in the region that the request is signed for, or where us-east-1 is told to make it."""
     name = req["Bucket"]
@@ -55,7 +73,9 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
     elif sum(1 for _ in owned.scan(call.tx, call.account, limit=BUCKETS_PER_ACCOUNT)) == BUCKETS_PER_ACCOUNT:
         raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed")
     else:
-        put_bucket(call.tx, Bucket(name=name, account=call.account, region=region, created=int(call.now.timestamp())))
+        lock = bool(req.get("ObjectLockEnabledForBucket"))
+        made = Bucket(name=name, account=call.account, region=region, created=int(call.now.timestamp()), lock=lock)
+        put_bucket(call.tx, msgspec.structs.replace(made, versioning="Enabled" if lock else ""))
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.core.errors import AwsError
+from fogbank.core.errors import AwsError, not_implemented
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.records import put_bucket
 from fogbank.services.s3.service import s3
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 def put_bucket_versioning(call: Call, req: PutBucketVersioningRequestTypeDef) -> dict[str, Any]:
     """Enable or suspend versioning; it can never be turned off again."""
     bucket = open_bucket(call, req)
-    status = req["VersioningConfiguration"].get("Status")
-    if status not in ("Enabled", "Suspended"):
+    status, erasing = req["VersioningConfiguration"].get("Status"), req["VersioningConfiguration"].get("MFADelete")
+    if status is None and erasing is None:
+        raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified")
+    if status not in (None, "Enabled", "Suspended") or erasing not in (None, "Enabled", "Disabled"):
         what = "The XML you provided was not well-formed or did not validate against our published schema"
-        raise AwsError("IllegalVersioningConfigurationException" if status is None else "MalformedXML", what)
+        raise AwsError("MalformedXML", what)
+    if erasing == "Enabled":
+        raise not_implemented("MFA delete")  # the root, who alone may ask for it, has no MFA device here
+    if status is None:
+        return {}
     if status == "Suspended" and bucket.lock:
         what = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
         raise AwsError("InvalidBucketState", what)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.digests import NEW, base64, digest
 from fogbank.core.errors import AwsError
 from fogbank.core.service import NO_PERMISSION_NEEDED
-from fogbank.services.s3 import checksums, conditions, versions
+from fogbank.services.s3 import checksums, conditions, object_lock, versions
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.records import objects
 from fogbank.services.s3.service import s3
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
-    from fogbank.services.s3.records import Bucket, Object
+    from fogbank.services.s3.records import Bucket
 
 MAX_KEYS = 1000
+CONDITIONS = frozenset({"IfMatch", "IfMatchSize", "IfMatchLastModifiedTime"})
 
 
 @s3.operation(
     "write",
     "object",
     variants={"VersionId": "s3:DeleteObjectVersion"},
-    takes="Bucket Key VersionId RequestPayer ExpectedBucketOwner IfMatch IfMatchLastModifiedTime IfMatchSize",
+    takes="Bucket Key VersionId RequestPayer BypassGovernanceRetention ExpectedBucketOwner IfMatch IfMatchLastModifiedTime "
+    "IfMatchSize",
 )
 def delete_object(call: Call, req: DeleteObjectRequestTypeDef) -> dict[str, Any]:
     """Delete an object, or a version of it; what is not there is deleted already."""
@@ -37,7 +39,7 @@ def delete_object(call: Call, req: DeleteObjectRequestTypeDef) -> dict[str, Any]
     "bulk",
     "bucket",
     action=NO_PERMISSION_NEEDED,  # each key is authorised for itself
-    takes="Bucket Delete RequestPayer ExpectedBucketOwner ChecksumAlgorithm",
+    takes="Bucket Delete RequestPayer BypassGovernanceRetention ExpectedBucketOwner ChecksumAlgorithm",
 )
 def delete_objects(call: Call, req: DeleteObjectsRequestTypeDef) -> dict[str, Any]:
     """Delete up to 1,000 objects; each is authorised, and answered, for itself."""
@@ -51,7 +53,7 @@ def delete_objects(call: Call, req: DeleteObjectsRequestTypeDef) -> dict[str, An
     deleted, errors = [], []
     for item in wanted:
         try:
-            outcome = delete_one(call, bucket, item)
+            outcome = delete_one(call, bucket, item, bypass=bool(req.get("BypassGovernanceRetention")))
         except AwsError as error:
             told = {"Key": item["Key"], "Code": error.code, "Message": error.message}
             errors.append(told | ({"VersionId": item["VersionId"]} if "VersionId" in item else {}))
@@ -82,7 +84,7 @@ def listed(item: Input, outcome: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def delete_one(call: Call, bucket: Bucket, item: Input) -> dict[str, Any]:
+def delete_one(call: Call, bucket: Bucket, item: Input, *, bypass: bool) -> dict[str, Any]:
     """Delete one object of a list, if the caller may."""
     action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
     if not call.allowed(
@@ -95,24 +97,34 @@ def delete_one(call: Call, bucket: Bucket, item: Input) -> dict[str, Any]:
         "IfMatchSize": item.get("Size"),
         "VersionId": item.get("VersionId"),
     }
-    given = {name: value for name, value in renamed.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in renamed.items() if value is not None}
+    given["BypassGovernanceRetention"] = bypass
     return remove(call, bucket, item["Key"], given)
 
 
 def remove(call: Call, bucket: Bucket, key: str, req: Input) -> dict[str, Any]:
     """Delete an object, or a version, if the conditions hold; the members that tell what was done."""
     version = req.get("VersionId")
-    current = versions.find(call, bucket, key, version) if version else objects.get(call.tx, bucket.name, key)
-    check_conditions(req, key, current)
+    found = versions.find(call, bucket, key, version) if version is not None else None
+    check_conditions(call, bucket, req, key)
+    bypass = object_lock.may_bypass(call, bucket, key, req, found)
     if version is None:
         marker = versions.delete(call, bucket, key)
         return {"DeleteMarker": True, "VersionId": marker.version} if marker else {}
-    versions.delete_version(call, bucket, key, version)
-    return {"VersionId": version} | ({"DeleteMarker": True} if current is not None and current.marker else {})
+    versions.delete_version(call, bucket, key, version, bypass=bypass)
+    return {"VersionId": version} | ({"DeleteMarker": True} if found is not None and found.marker else {})
 
 
-def check_conditions(req: Input, key: str, current: Object | None) -> None:
-    """Check a deletion's conditions against the object that it would delete."""
+def check_conditions(call: Call, bucket: Bucket, req: Input, key: str) -> None:
+    """Check a deletion's conditions against the current version, whichever it deletes.
+
+    To name an ETag takes the permission to read it. Source: S3 User Guide, "How to perform conditional deletes".
+    """
+    if not CONDITIONS & req.keys():
+        return
+    if req.get("IfMatch", "*") != "*" and not object_lock.may(call, "s3:GetObject", bucket, key):
+        raise AwsError("AccessDenied", "Access Denied", status=403)
+    current = objects.get(call.tx, bucket.name, key)
     if current is None:
         if "IfMatch" in req:
             raise AwsError("NoSuchKey", "The specified key does not exist.", fields={"Key": key})

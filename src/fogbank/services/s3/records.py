@@ -89,11 +89,14 @@ class Encryption(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Lock(msgspec.Struct, frozen=True, array_like=True):
-    """An Object Lock: a retention (`mode` GOVERNANCE or COMPLIANCE, `until` in seconds since the epoch), a legal hold, or both."""
+    """An Object Lock: a retention (`mode` GOVERNANCE or COMPLIANCE, `until` in seconds since the epoch), a legal hold, or both.
+
+    `hold` is None where there never was a legal hold.
+    """
 
     mode: str = ""
     until: int = 0
-    hold: bool = False
+    hold: bool | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):

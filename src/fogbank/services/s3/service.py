@@ -13,7 +13,10 @@ s3 = Service(
     modules=(
         "bucket",
         "bucket_versioning",
-        "notification",
+        "bucket_object_lock",
+        "object_retention",
+        "object_legal_hold",
+        "object_versions",
         "cors",
         "bucket_policy",
         "bucket_acl",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import content, happened
+from fogbank.services.s3 import content, happened, object_lock
 from fogbank.services.s3.records import LAST_STAMP, Null, Object, nulls, objects, versions
 
 if TYPE_CHECKING:
@@ -33,20 +33,32 @@ def no_such_version(key: str, version: str) -> AwsError:
     return AwsError("NoSuchVersion", "The specified version does not exist.", fields=fields)
 
 
-def place_of(version: str) -> int:
+def id_of(stamp: int, random: str) -> str:
+    """A version's id: it tells the version's place among those of its key."""
+    return f"{LAST_STAMP - stamp:0{STAMP_DIGITS}x}{random}"
+
+
+def place_of(version: str, argument: str = "versionId") -> int:
     """Where the version of this id is among those of its key. InvalidArgument for what cannot be an id."""
+    if not version:
+        raise object_lock.bad_argument(argument, version, "Version id cannot be the empty string")
     try:
         if len(version) != STAMP_DIGITS + RANDOM or not (version.isascii() and version.isalnum()):
             raise ValueError
         return int(version[:STAMP_DIGITS], 16)
     except ValueError:
-        fields = {"ArgumentName": "versionId", "ArgumentValue": version[:1024]}
+        fields = {"ArgumentName": argument, "ArgumentValue": version[:1024]}
         raise AwsError("InvalidArgument", "Invalid version id specified", fields=fields) from None
 
 
 def told(bucket: Bucket, which: Object) -> dict[str, str]:
     """A version as output members: buckets that never kept versions do not say `null`."""
     return {"VersionId": which.version} if bucket.versioning else {}
+
+
+def written(bucket: Bucket, made: Object) -> dict[str, str]:
+    """A new version as output members: S3 returns the ids that it makes, not `null`."""
+    return {"VersionId": made.version} if bucket.versioning == "Enabled" else {}
 
 
 def find(call: Call, bucket: Bucket, key: str, version: str) -> Object | None:
@@ -74,7 +86,7 @@ def newest(call: Call, bucket: Bucket, key: str) -> Object | None:
 
 def put(call: Call, bucket: Bucket, key: str, made: Object, event: str) -> Object:
     """Make an object the current one. It replaces, or supersedes, as the bucket's versioning says; what it has become."""
-    made = stamped(call, bucket, key, made)
+    made = stamped(call, bucket, key, object_lock.locked(call, bucket, made))
     supersede(call, bucket, key, keep_null=made.version != NULL)
     objects.put(call.tx, made, bucket.name, key)
     happened.tell(call, bucket, event, key, made)
@@ -98,11 +110,15 @@ def delete(call: Call, bucket: Bucket, key: str) -> Object | None:
     return marker
 
 
-def delete_version(call: Call, bucket: Bucket, key: str, version: str) -> Object | None:
-    """Delete one version, or delete marker, for good; what it was. The next one becomes the current one, if it was that."""
+def delete_version(call: Call, bucket: Bucket, key: str, version: str, *, bypass: bool = False) -> Object | None:
+    """Delete one version, or delete marker, for good; what it was. The next one becomes the current one, if it was that.
+
+    AccessDenied if it is locked; `bypass` passes by a retention in governance mode.
+    """
     found = find(call, bucket, key, version)
     if found is None:
         return None
+    object_lock.check_deletable(call.now, found, bypass=bypass)
     current = objects.get(call.tx, bucket.name, key)
     if current is not None and current.version == found.version:
         objects.delete(call.tx, bucket.name, key)
@@ -128,7 +144,7 @@ def stamped(call: Call, bucket: Bucket, key: str, made: Object) -> Object:
     before = newest(call, bucket, key)
     stamp = max(int(call.now.timestamp() * 1_000_000), before.stamp + 1 if before else 0)
     enabled = bucket.versioning == "Enabled"
-    version = f"{LAST_STAMP - stamp:0{STAMP_DIGITS}x}{call.ids.random(RANDOM // 2).hex()}" if enabled else NULL
+    version = id_of(stamp, call.ids.random(RANDOM // 2).hex()) if enabled else NULL
     return msgspec.structs.replace(made, version=version, stamp=stamp, superseded=0)
 
 
