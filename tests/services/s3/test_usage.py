@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from fogbank.services.s3 import usage
 
 if TYPE_CHECKING:
+    import pytest
+
     from support.region import LocalRegion
 
 Told = dict[tuple[str, str, str], float]
