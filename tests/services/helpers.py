@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -78,6 +79,21 @@ def allow(action: Any, resource: Any = "*", **conditions: Any) -> dict[str, Any]
     """A statement that allows; `conditions` are operators with their keys and values."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return statement | ({"Condition": conditions} if conditions else {})
+
+
+def make_public(s3: Any, bucket: str) -> None:
+    """Let a bucket be public: new ones block that. Whom it is open to, a policy or an ACL says."""
+    s3.delete_public_access_block(Bucket=bucket)
+
+
+def put_policy(s3: Any, bucket: str, *statements: dict[str, Any]) -> None:
+    """Set a bucket's policy."""
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+
+def anonymous(region: LocalRegion, service: str = "s3") -> Any:
+    """A client that signs nothing."""
+    return region.client(service, signature_version=UNSIGNED)
 
 
 def over_tls(region: LocalRegion) -> Any:

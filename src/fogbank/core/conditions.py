@@ -12,6 +12,7 @@ from fogbank.core.identity.accounts import organization_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fogbank.auth.policy import Context
     from fogbank.core.call import Call
     from fogbank.core.principal import Principal, Value
     from fogbank.core.service import Bound, Permission
@@ -50,7 +51,7 @@ class Keys:
         self._input = req
         self._permission = permission
         self._owner = owner
-        self._service: Mapping[str, Value] | None = None
+        self._service: Context | None = None
         self._tags: Mapping[str, str] | None = None
         self._request_tags: dict[str, str] | None = None
 

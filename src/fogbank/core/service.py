@@ -12,7 +12,7 @@ import msgspec
 from fogbank import wire
 
 if TYPE_CHECKING:
-    from fogbank.auth.policy import Policy
+    from fogbank.auth.policy import Context, Policy
     from fogbank.core.background import Background
     from fogbank.core.call import Call, Sealing, Taking
     from fogbank.store.api import Tx
@@ -194,7 +194,7 @@ class Service:
         owner: Callable[[Call, Any], str | None] | None = None,
         policy: Policies | None = None,
         tags: Callable[[Call, Any, str], Mapping[str, str]] | None = None,
-        keys: Callable[[Call, Any, str], Mapping[str, str | tuple[str, ...]]] | None = None,
+        keys: Callable[[Call, Any, str], Context] | None = None,
         verify: Callable[[HttpRequest, wire.Operation], None] | None = None,
     ) -> None:
         self.name = name

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from fogbank.core.authorize import NOBODYS
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.paging import read_marker, write_marker
+from fogbank.core.public_access import CLOSED
 from fogbank.core.service import Permission
-from fogbank.services.s3 import configuration, content
+from fogbank.services.s3 import acl, bucket_acl, configuration, content
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.names import canonical_user, check_bucket_name
+from fogbank.services.s3.ownership import SETTINGS, has_acls
 from fogbank.services.s3.records import (
     Bucket,
     buckets,
@@ -41,31 +41,38 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.s3.records import Grant
 
 CLASSIC_REGION = "us-east-1"  # where a bucket has no location constraint, and making one twice succeeds
 BUCKETS_PER_ACCOUNT = 10_000
 PAGE = 10_000
 
 
-def lock_permissions(_call: Call, req: Input) -> list[Permission]:
-    """What a bucket with Object Lock takes, besides the permission to make it."""
-    actions = ("s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning")
-    wanted = actions if req.get("ObjectLockEnabledForBucket") else ()
-    return [Permission(action, f"arn:aws:s3:::{req['Bucket']}", NOBODYS) for action in wanted]
+def permissions(_call: Call, req: Input) -> list[Permission]:
+    """What a bucket with Object Lock, an ACL or ownership controls takes, besides the permission to make it."""
+    actions = {
+        "s3:PutBucketObjectLockConfiguration": bool(req.get("ObjectLockEnabledForBucket")),
+        "s3:PutBucketVersioning": bool(req.get("ObjectLockEnabledForBucket")),
+        "s3:PutBucketAcl": acl.is_said(req),
+        "s3:PutBucketOwnershipControls": "ObjectOwnership" in req,
+    }
+    return [
+        Permission(action, f"arn:aws:s3:::{req['Bucket']}", NOBODYS) for action, needed in actions.items() if needed
+    ]
 
 
 @s3.operation(
     "write",
     "bucket",
     makes=True,
-    also=lock_permissions,
-    takes="Bucket ACL CreateBucketConfiguration ObjectOwnership ObjectLockEnabledForBucket",
+    also=permissions,
+    takes=f"Bucket {bucket_acl.SAID} CreateBucketConfiguration ObjectOwnership ObjectLockEnabledForBucket",
 )
 def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]:
     """Make a bucket in the region that the request is signed for, or where us-east-1 is told to make it."""
     name = req["Bucket"]
     check_bucket_name(name)
-    check_ownership(req)
+    ownership, grants = access_of(call, req)
     region = location(call, req)
     current = buckets.get(call.tx, name)
     if current is not None:
@@ -74,20 +81,39 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
         raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed")
     else:
         lock = bool(req.get("ObjectLockEnabledForBucket"))
-        made = Bucket(name=name, account=call.account, region=region, created=int(call.now.timestamp()), lock=lock)
-        put_bucket(call.tx, msgspec.structs.replace(made, versioning="Enabled" if lock else ""))
+        made = Bucket(
+            name=name,
+            account=call.account,
+            region=region,
+            created=int(call.now.timestamp()),
+            versioning="Enabled" if lock else "",
+            ownership=ownership,
+            lock=lock,
+        )
+        put_bucket(call.tx, made)
+        configuration.keep(call.tx, made, "publicAccessBlock", CLOSED.told())
+        if grants is not None:
+            bucket_acl.keep(call.tx, made, grants)
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
 
 
-def check_ownership(req: CreateBucketRequestTypeDef) -> None:
-    """ACLs are disabled in every bucket here, as in AWS's by default."""
-    if req.get("ObjectOwnership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
-        raise not_implemented(f"Object ownership {req['ObjectOwnership']}")
-    if req.get("ACL", "private") != "private":
-        raise AwsError(
-            "InvalidBucketAclWithObjectOwnership",
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        )
+def access_of(call: Call, req: CreateBucketRequestTypeDef) -> tuple[str, tuple[Grant, ...] | None]:
+    """The ownership and the ACL for a new bucket. ACLs are disabled unless said otherwise; public ones are blocked in new buckets."""
+    ownership: str = req.get("ObjectOwnership", acl.ENFORCED)
+    if ownership not in SETTINGS:
+        fields = {"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership[:200]}
+        raise AwsError("InvalidArgument", "Invalid x-amz-object-ownership header", fields=fields)
+    grants = acl.wanted(req, call.account, call.account, bucket=True)
+    if grants is None:
+        return ownership, None
+    if ownership == acl.ENFORCED:
+        if any(grant.grantee != canonical_user(call.account) for grant in grants):
+            raise has_acls()
+        return ownership, None
+    if acl.is_public(grants):
+        what = "Bucket cannot have public ACLs set with BlockPublicAccess enabled"
+        raise AwsError("InvalidBucketAclWithBlockPublicAccessError", what)
+    return ownership, grants
 
 
 def location(call: Call, req: CreateBucketRequestTypeDef) -> str:

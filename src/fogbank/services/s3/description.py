@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.core.service import Permission
-from fogbank.services.s3 import object_headers, object_lock, tags
+from fogbank.services.s3 import acl, acl_writing, object_headers, object_lock, tags
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # The input members that say it, which all operations that make objects take.
 DESCRIPTION: Final = (
-    "ACL CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata StorageClass Tagging "
+    f"{acl_writing.SAID} "
+    "CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata StorageClass Tagging "
     "ObjectLockMode ObjectLockRetainUntilDate ObjectLockLegalHoldStatus"
 )
 # What saying it takes, besides the permission to write. Source: API Reference, PutObject, "Permissions".
@@ -29,17 +30,18 @@ PERMISSIONS: Final = {
 def permissions(_call: Call, req: Input) -> list[Permission]:
     """The permissions that a caller needs for what it says about an object."""
     actions = dict.fromkeys(action for member, action in PERMISSIONS.items() if member in req)
+    if acl.is_said(req):
+        actions["s3:PutObjectAcl"] = None
     return [Permission(action, f"arn:aws:s3:::{req['Bucket']}/{req['Key']}", req) for action in actions]
 
 
 def described(call: Call, req: Input, bucket: Bucket) -> dict[str, Any]:
     """The fields that Object and Upload have in common, from a request that makes one of them."""
-    object_headers.check_acl(req)
     return {
+        **acl_writing.of_new_object(call, req, bucket),
         "headers": object_headers.headers_of(req),
         "metadata": object_headers.metadata_of(req),
         "storage_class": object_headers.storage_class_of(req),
-        "owner": "" if call.account == bucket.account else call.account,
         "tags": tags.of_request(req),
         "lock": object_lock.given(call, req, bucket),
     }

@@ -73,10 +73,3 @@ def storage_class_of(req: Input) -> str:
             fields={"StorageClassRequested": name[:64]},
         )
     return name
-
-
-def check_acl(req: Input) -> None:
-    """ACLs are disabled (BucketOwnerEnforced, the default of AWS's new buckets): only what says the same is taken."""
-    acl = req.get("ACL")
-    if acl is not None and acl != "bucket-owner-full-control":
-        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")

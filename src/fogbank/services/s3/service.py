@@ -5,7 +5,7 @@ from __future__ import annotations
 from fogbank.core.service import Service
 from fogbank.services.s3.checksums import verify
 from fogbank.services.s3.granted import owner, policy
-from fogbank.services.s3.policy_keys import policy_keys
+from fogbank.services.s3.policy_keys import policy_keys, tags
 
 s3 = Service(
     "s3",
@@ -13,6 +13,10 @@ s3 = Service(
     modules=(
         "bucket",
         "bucket_versioning",
+        "bucket_encryption",
+        "object_encryption",
+        "object_attributes",
+        "bucket_tagging",
         "bucket_object_lock",
         "object_retention",
         "object_legal_hold",
@@ -28,6 +32,7 @@ s3 = Service(
         "object_put",
         "object_post",
         "object_get",
+        "object_tagging",
         "object_delete",
         "object_copy",
         "object_list",
@@ -35,10 +40,13 @@ s3 = Service(
         "multipart_complete",
         "multipart_copy",
         "multipart_list",
+        "website",
+        "website_pages",
         "usage",
     ),
     owner=owner,
     policy=policy,
+    tags=tags,
     keys=policy_keys,
     verify=verify,
 )
