@@ -47,16 +47,15 @@ def put_object_lock_configuration(call: Call, req: PutObjectLockConfigurationReq
 
 def check(wanted: Mapping[str, Any]) -> None:
     """MalformedXML unless it enables Object Lock with, at the most, a mode and one period; that is within S3's bounds."""
-    default = wanted.get("Rule", {}).get("DefaultRetention") if "Rule" in wanted else None
+    default: Mapping[str, Any] = wanted.get("Rule", {}).get("DefaultRetention") or {}
     sound = wanted.get("ObjectLockEnabled") == "Enabled"
     if "Rule" in wanted:
-        sound = sound and bool(default) and default.get("Mode") in object_lock.MODES
-        sound = sound and ("Days" in default) != ("Years" in default)
+        sound = sound and default.get("Mode") in object_lock.MODES and ("Days" in default) != ("Years" in default)
     if not sound:
         what = "The XML you provided was not well-formed or did not validate against our published schema"
         raise AwsError("MalformedXML", what)
     for unit, (_, most) in object_lock.PERIODS.items():
-        count = default.get(unit, 1) if default else 1
+        count = default.get(unit, 1)
         if count < 1:
             raise object_lock.bad_argument(unit, count, "Default retention period must be a positive integer value.")
         if count > most:

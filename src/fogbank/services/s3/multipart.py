@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.call import Sealing
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, content, encryption
+from fogbank.services.s3 import checksums, content, encryption, object_lock
 from fogbank.services.s3.access import open_bucket
-from fogbank.services.s3.description import DESCRIPTION, described
+from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import CUSTOMER, KEY, MANAGED, customer_of
 from fogbank.services.s3.names import canonical_user, check_key
 from fogbank.services.s3.object_put import CHECKSUMS, check_length
@@ -37,6 +37,7 @@ UPLOAD_ID = 80  # random characters behind the time and the algorithm
     "write",
     "object",
     action="s3:PutObject",
+    also=permissions,
     takes=f"Bucket Key {DESCRIPTION} {CUSTOMER} {MANAGED} ChecksumAlgorithm ChecksumType RequestPayer ExpectedBucketOwner",
 )
 def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef) -> dict[str, Any]:
@@ -112,7 +113,9 @@ def check_part(call: Call, req: UploadPartRequestTypeDef) -> None:
     """Refuse, before its body is read, a part that must fail."""
     check_length(req.get("ContentLength"))
     check_number(req["PartNumber"])
-    check_algorithm(req, open_upload(call, req))
+    upload = open_upload(call, req)
+    check_algorithm(req, upload)
+    object_lock.check_part(call, req, open_bucket(call, req), upload.lock)
 
 
 def seal_part(call: Call, req: Input) -> Sealing | None:
@@ -140,10 +143,10 @@ def check_part_customer(upload: Upload, customer: Customer | None) -> None:
 
 
 def check_algorithm(req: Input, upload: Upload, trailers: Mapping[str, str] = checksums.NO_TRAILERS) -> None:
-    """A part comes with a checksum by its upload's algorithm, or with none."""
+    """A part comes with a checksum by its upload's algorithm, without which there is no composite; else with any, or with none."""
     given = checksums.algorithm_of(req, trailers)
-    if given is not None and given != upload.algorithm and upload.checksum_type == "COMPOSITE":
-        expected, actual = upload.algorithm.lower(), given.lower()
+    if given != upload.algorithm and upload.checksum_type == "COMPOSITE":
+        expected, actual = upload.algorithm.lower(), given.lower() if given else "null"
         what = f"Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {actual}"
         raise AwsError("InvalidRequest", what)
 

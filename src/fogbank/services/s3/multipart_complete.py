@@ -53,7 +53,7 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
         "Bucket": req["Bucket"],
         "Key": req["Key"],
         "ETag": f'"{made.etag}"',
-        **versions.told(bucket, made),
+        **versions.written(bucket, made),
         **encryption.told(made.encryption),
         **checksums.told(checksum),
     }
@@ -107,6 +107,12 @@ def check_listed(listed: CompletedPartTypeDef, part: Part | None, upload: Upload
             "The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
         )
         raise AwsError("InvalidPart", what, fields=fields)
+    if upload.checksum_type == "COMPOSITE" and upload.algorithm not in given:
+        what = (
+            f"The upload was created using a {upload.algorithm.lower()} checksum. The complete request must include the checksum "
+            f"for each part. It was missing for part {listed.get('PartNumber', 0)} in the request."
+        )
+        raise AwsError("InvalidRequest", what)
     return part
 
 

@@ -19,7 +19,7 @@ from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.service import Permission
 from fogbank.services.s3 import checksums, conditions, content, encryption, versions
 from fogbank.services.s3.access import open_bucket, open_named, open_object
-from fogbank.services.s3.description import DESCRIPTION, described
+from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import AES256, COPY_SOURCE, CUSTOMER, KEY, MANAGED, customer_of, wanted
 from fogbank.services.s3.names import check_key
 from fogbank.services.s3.object_put import MAX_PUT
@@ -123,7 +123,7 @@ def taken(call: Call, req: CopyObjectRequestTypeDef) -> Taking | None:
     "bulk",
     "object",
     action="s3:PutObject",
-    also=source_permission,
+    also=lambda call, req: source_permission(call, req) + permissions(call, req),
     takes=f"Bucket Key {SOURCE} {DESCRIPTION} {CUSTOMER} {MANAGED} MetadataDirective TaggingDirective ChecksumAlgorithm IfMatch "
     "IfNoneMatch RequestPayer ExpectedBucketOwner",
     body_from=taken,
@@ -140,7 +140,7 @@ def copy_object(call: Call, req: CopyObjectRequestTypeDef) -> dict[str, Any]:
     made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:Copy")
     told = {"ETag": f'"{made.etag}"', "LastModified": when(made.modified), **checksums.told(made.checksum)}
     sealed = encryption.told_made(made.encryption)
-    return {"CopyObjectResult": told, **versions.told(bucket, made), **source_told(origin, source), **sealed}
+    return {"CopyObjectResult": told, **versions.written(bucket, made), **source_told(origin, source), **sealed}
 
 
 def check_copy(call: Call, req: Input) -> Bucket:

@@ -6,8 +6,10 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, encryption, object_headers, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, object_headers, object_lock, versions
 from fogbank.services.s3.access import open_bucket, open_object
 from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
 from fogbank.services.s3.ranges import byte_range
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
-    from fogbank.services.s3.records import Object
+    from fogbank.services.s3.records import Checksum, Object
 
 READ = (
     "Bucket Key IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince Range ResponseCacheControl ResponseContentDisposition "
@@ -68,15 +70,24 @@ def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
         return found, result | fresh | {"StatusCode": 304}, 0, 0
     result.update(found.headers)
     result.update(encryption.told(found.encryption))
+    result.update(object_lock.told(call, bucket, req["Key"], found))
     result["Metadata"] = found.metadata
     if found.storage_class != "STANDARD":
         result["StorageClass"] = found.storage_class
     override(call, req, result)
     start, end = locate(req, found, result)
     result["ContentLength"] = end - start
-    if req.get("ChecksumMode") == "ENABLED" and (start, end) == (0, found.size):
-        result.update(checksums.told(found.checksum))
+    if req.get("ChecksumMode") == "ENABLED":
+        result.update(checksums.told(checksum_of(req, found, start, end)))
     return found, result, start, end
+
+
+def checksum_of(req: Input, found: Object, start: int, end: int) -> Checksum | None:
+    """The checksum of what is read: of the whole, or of a part, if it was uploaded with one; other ranges have none."""
+    checksum = found.checksum
+    if "PartNumber" in req and checksum is not None and checksum.type == "COMPOSITE":
+        return msgspec.structs.replace(checksum, value=found.parts[req["PartNumber"] - 1].checksum)
+    return checksum if (start, end) == (0, found.size) else None
 
 
 def override(call: Call, req: Input, result: dict[str, Any]) -> None:

@@ -124,13 +124,20 @@ def default_of(call: Call, bucket: Bucket) -> dict[str, Any] | None:
     return found.get("Rule", {}).get("DefaultRetention") if found else None
 
 
-def check_integrity(call: Call, req: Input, bucket: Bucket, *, asked: bool, what: str = "Put Object") -> None:
-    """An upload that will be locked comes with a digest of its body. `asked`: the request, or its upload's start, asks for a lock.
+def check_upload(call: Call, req: Input, bucket: Bucket) -> None:
+    """An upload that will be locked comes with a digest of its body. Source: S3 API Reference, PutObject, Content-MD5."""
+    if bucket.lock and (any(member in req for member in MEMBERS) or default_of(call, bucket)):
+        check_integrity(call, req, "Put Object")
 
-    Source: S3 API Reference, PutObject, "Object Lock".
-    """
-    if not bucket.lock or not (asked or default_of(call, bucket)):
-        return
+
+def check_part(call: Call, req: Input, bucket: Bucket, lock: Lock | None) -> None:
+    """So does a part of one."""
+    if bucket.lock and (lock is not None or default_of(call, bucket)):
+        check_integrity(call, req, "Upload Part")
+
+
+def check_integrity(call: Call, req: Input, what: str) -> None:
+    """InvalidRequest unless a request says a digest of its body, in a header or in a trailer."""
     named = ("ContentMD5", "ChecksumAlgorithm", *checksums.ALGORITHM_OF_MEMBER)
     trailers = call.request.headers.get("x-amz-trailer", "").lower()
     if not any(name in req for name in named) and checksums.HEADER_PREFIX not in trailers:

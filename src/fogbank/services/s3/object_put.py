@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, encryption, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, object_lock, versions
 from fogbank.services.s3.access import open_bucket
-from fogbank.services.s3.description import DESCRIPTION, described
+from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import CUSTOMER, MANAGED
 from fogbank.services.s3.names import check_key
 from fogbank.services.s3.records import Object, objects
@@ -28,7 +28,9 @@ def check_put(call: Call, req: PutObjectRequestTypeDef) -> None:
     """Refuse, before its body is read, an upload that must fail."""
     check_key(req["Key"])
     check_length(req.get("ContentLength"))
-    described(call, req, open_bucket(call, req))
+    bucket = open_bucket(call, req)
+    described(call, req, bucket)
+    object_lock.check_upload(call, req, bucket)
     if "IfMatch" in req or "IfNoneMatch" in req:
         conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
 
@@ -50,6 +52,7 @@ def check_length(size: int | None) -> None:
     "object",
     takes=f"Bucket Key Body ContentLength ContentMD5 ChecksumAlgorithm {CHECKSUMS} {DESCRIPTION} {CUSTOMER} {MANAGED} IfMatch "
     "IfNoneMatch RequestPayer ExpectedBucketOwner",
+    also=permissions,
     before_body=check_put,
     seals=seal_put,
     digests=checksums.wanted,
@@ -78,4 +81,4 @@ def make(call: Call, req: Input, event: str) -> dict[str, Any]:
     )
     made = versions.put(call, bucket, req["Key"], made, event)
     sealed = encryption.told_made(made.encryption)
-    return {"ETag": f'"{made.etag}"', **versions.told(bucket, made), **sealed, **checksums.told(checksum)}
+    return {"ETag": f'"{made.etag}"', **versions.written(bucket, made), **sealed, **checksums.told(checksum)}
