@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from support.region import LocalRegion
+
+
+@pytest.fixture(autouse=True)
+def _signed_on_the_regions_time(region: LocalRegion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys live for weeks and years: clients sign by the region's clock, which tests advance."""
+
+    def now(remove_tzinfo: bool = True) -> datetime:
+        return region.clock.now().replace(tzinfo=None) if remove_tzinfo else region.clock.now()
+
+    monkeypatch.setattr("botocore.auth.get_current_datetime", now)
+    monkeypatch.setattr("botocore.crt.auth.get_current_datetime", now)
 
 
 @pytest.fixture

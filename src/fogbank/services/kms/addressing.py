@@ -14,10 +14,12 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.services.kms import ciphertext, managed
 from fogbank.services.kms.records import Key, aliases, keys
+from fogbank.services.kms.tokens import read_token
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.kms.tokens import Token
 
 _ARN: Final = re.compile(r"arn:aws:kms:([a-z0-9-]+):(\d{12}):(key|alias)/([a-zA-Z0-9:/_-]+)", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -76,12 +78,13 @@ def by_id(call: Call, account: str, key: str) -> Key | None:
 
 
 def addressed(call: Call, req: Input) -> Key | None:
-    """The key that an input names, by itself or by a ciphertext; None if it names none."""
+    """The key that an input names, by itself, by a ciphertext or by a grant token; None if it names none."""
     for member in MEMBERS:
         if member in req:
             return find(call, req[member])
-    blob = req.get("CiphertextBlob")
-    return None if blob is None else of_ciphertext(call, ciphertext.parse(blob))
+    if "CiphertextBlob" in req:
+        return of_ciphertext(call, ciphertext.parse(req["CiphertextBlob"]))
+    return of_token(call, read_token(call.vault, req["GrantToken"])) if "GrantToken" in req else None
 
 
 def of_ciphertext(call: Call, found: ciphertext.Ciphertext) -> Key:
@@ -92,6 +95,14 @@ def of_ciphertext(call: Call, found: ciphertext.Ciphertext) -> Key:
             "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you"
         )
         raise AwsError("AccessDeniedException", f"{what} are not allowed to access.", status=400)
+    return key
+
+
+def of_token(call: Call, token: Token) -> Key:
+    """The key of a grant token."""
+    key = _by_id(call, token.account, token.key) if token.region == call.region else None
+    if key is None:
+        raise AwsError("InvalidGrantTokenException", "The grant token is invalid.", status=400)
     return key
 
 

@@ -68,7 +68,7 @@ _NEW: Final = {
     "kms:keyusage": ("KeyUsage",),
     "kms:keyorigin": ("Origin",),
 }
-_ENCRYPTS: Final = frozenset(
+ENCRYPTS: Final = frozenset(
     (
         "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
         "GenerateDataKeyWithoutPlaintext", "ReEncrypt",
@@ -148,7 +148,7 @@ def _caller(call: Call, _names: Input) -> Value | None:
 
 
 def _algorithm(call: Call, names: Input) -> Value | None:
-    if call.bound.name not in _ENCRYPTS:
+    if call.bound.name not in ENCRYPTS:
         return None
     return str(names.get("EncryptionAlgorithm", names.get("SourceEncryptionAlgorithm", "SYMMETRIC_DEFAULT")))
 

@@ -21,6 +21,8 @@ from fogbank.services.kms.records import (
     PENDING_DELETION,
     PENDING_IMPORT,
     Key,
+    Place,
+    due,
     when,
 )
 from fogbank.services.kms.records import keys as kept
@@ -157,6 +159,9 @@ def switch(call: Call, req: Input, state: str) -> dict[str, Any]:
     key = find_own(call, req["KeyId"])
     need_material(key)
     keep(call, msgspec.structs.replace(key, state=state))
+    if state == ENABLED and 0 < key.rotates <= call.now.timestamp():  # it came due while the key was disabled
+        place = Place(account=key.account, region=key.region, key=key.id)
+        due.put(call.tx, place, key.rotates, key.account, key.region, key.id)
     return {}
 
 

@@ -72,6 +72,11 @@ class Key(Record, version=1):
         """Its ARN."""
         return f"arn:aws:kms:{self.region}:{self.account}:key/{self.id}"
 
+    @property
+    def complete(self) -> bool:
+        """Whether all its material is there."""
+        return bool(self.materials) and all(material.sealed for material in self.materials)
+
 
 class Alias(Record, version=1):
     """A name of a key, without `alias/`."""

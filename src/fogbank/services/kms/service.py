@@ -9,6 +9,7 @@ from fogbank.core.identity.documents import compiled
 from fogbank.core.service import Service
 from fogbank.services.kms.addressing import addressed, find_own
 from fogbank.services.kms.condition_keys import policy_keys
+from fogbank.services.kms.granted import of_retiring, with_grants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +34,8 @@ def need(call: Call, req: Input) -> Key:
     """The addressed key; ValidationException for a request that names none, nor has a ciphertext."""
     key = addressed(call, req)
     if key is None:
-        null = "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
-        raise AwsError("ValidationException", f"1 validation error detected: {null}", status=400)
+        what = "GrantToken, or KeyId and GrantId," if call.bound.name == "RetireGrant" else "CiphertextBlob"
+        raise AwsError("ValidationException", f"{what} must not be null", status=400)
     return key
 
 
@@ -45,9 +46,14 @@ def owner(call: Call, names: Input) -> str | None:
 
 
 def policy(call: Call, names: Input) -> Policy | None:
-    """The policy of the addressed key."""
+    """What the addressed key's policy and its grants say."""
     key = addressed(call, names)
-    return compiled(key.policy, key.arn, "resource") if key else None
+    if key is None:
+        return None
+    own = compiled(key.policy, key.arn, "resource")
+    if call.bound.name == "RetireGrant":
+        return of_retiring(call, key, names, own)
+    return with_grants(call, key, names, own) if key.grants else own
 
 
 def tags(call: Call, names: Input, _arn: str) -> Mapping[str, str]:
@@ -63,7 +69,21 @@ kms = Service(
         "shared": shared_key,
         "alias": "arn:aws:kms:{region}:{account}:{AliasName}",
     },
-    modules=("keys", "key_policy", "encryption", "data_keys", "aliases"),
+    modules=(
+        "keys",
+        "key_policy",
+        "encryption",
+        "data_keys",
+        "aliases",
+        "tags",
+        "deletion",
+        "rotation",
+        "signing",
+        "macs",
+        "agreement",
+        "due",
+        "grants",
+    ),
     owner=owner,
     policy=policy,
     tags=tags,
