@@ -198,7 +198,7 @@ def identify_endpoint(request: HttpRequest, endpoint: Endpoint, host: HostName) 
 def by_method(endpoint: Endpoint, request: HttpRequest) -> tuple[str, dict[str, str]] | None:
     """The operation of an endpoint that takes any path: that of a bucket, and of an object unless it ends there."""
     operation = endpoint.operations.get(request.method)
-    if operation is None:
+    if operation is None or not request.path.startswith("/"):
         return None
     bucket, _, key = request.path[1:].partition("/")
     return operation, {"Bucket": bucket, "Key": key}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from types_boto3_s3.type_defs import (
+        CORSRuleOutputTypeDef,
         CORSRuleTypeDef,
         DeleteBucketCorsRequestTypeDef,
         GetBucketCorsRequestTypeDef,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
     from fogbank.wire import HttpRequest
 
-    Rule = CORSRuleTypeDef
+    Rule = CORSRuleTypeDef | CORSRuleOutputTypeDef
 
 KIND: Final = "cors"
 OUTPUT: Final = s3.model.operations["OptionsObject"].output
