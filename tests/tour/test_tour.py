@@ -72,7 +72,7 @@ def tour(data: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_tour(data: Path, small: Path, tmp_path: Path) -> None:
     before = processes.running(DataDir(data))
     assert before
-    steps = "sync,verify,list,presign,crash"
+    steps = "sync,verify,list,presign,keep,crash"
     done = run("tour", "--data", str(data), "--tree", str(small), "--steps", steps, temporary=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{FILES} files, " in done.stdout

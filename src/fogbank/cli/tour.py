@@ -22,6 +22,7 @@ STEPS = {
     "presign": ("A presigned URL", "fogbank.tour.objects:presign", "sync"),
     "copy": ("Copy, move, delete", "fogbank.tour.objects:copy_move_delete", "sync"),
     "caller": ("A second caller", "fogbank.tour.callers:second_caller", "sync"),
+    "keep": ("Versions, encryption, a page for everybody", "fogbank.tour.keeping:keeping", None),
     "crash": ("kill -9 in the middle of uploads", "fogbank.tour.crash:crash", "sync"),
     "terraform": ("Terraform", "fogbank.tour.terraform:terraform", None),
 }

@@ -54,11 +54,17 @@ class Client:
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             yield from page.get("Contents", [])
 
+    def versions(self, bucket: str) -> Iterator[dict[str, str]]:
+        """Every version of every object, and every delete marker: its key and its id."""
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                yield {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+
     def remove_bucket(self, bucket: str) -> int:
-        """Remove a bucket with everything in it, if it is there. How many objects it had."""
+        """Remove a bucket with everything in it, if it is there. How many versions of objects it had."""
         keys = []
         with suppress(self.s3.exceptions.NoSuchBucket):
-            keys = [{"Key": entry["Key"]} for entry in self.listed(bucket)]
+            keys = list(self.versions(bucket))
             for start in range(0, len(keys), 1000):
                 self.s3.delete_objects(Bucket=bucket, Delete={"Objects": keys[start : start + 1000], "Quiet": True})
             for upload in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):

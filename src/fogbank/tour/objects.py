@@ -173,7 +173,7 @@ def fetch(tour: Tour, url: str) -> tuple[int, bytes]:
     return int(done.stderr.strip() or 0), done.stdout
 
 
-def fetch_here(url: str, ca: str) -> tuple[int, bytes]:
+def fetch_here(url: str, ca: str, **headers: str) -> tuple[int, bytes]:
     """A GET without curl."""
     import ssl
 
@@ -182,7 +182,7 @@ def fetch_here(url: str, ca: str) -> tuple[int, bytes]:
         urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca or None)),
     )
     try:
-        with opener.open(url, timeout=60) as answer:
+        with opener.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

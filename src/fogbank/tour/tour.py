@@ -55,6 +55,7 @@ class Tour:
         self.local: dict[str, tree.File] = {}
         self.checks = 0
         self.bucket = f"fogbank-tour-{secrets.token_hex(4)}"
+        self.kept = f"{self.bucket}-kept"
         self.user = f"fogbank-tour-{secrets.token_hex(4)}"
         environ = programs.environment(
             os.environ, self.endpoint, target.runtime.region, self.config("config", 8), target.runtime.ca
@@ -170,9 +171,9 @@ def clean_up(tour: Tour | None, target: Target, screen: Screen, work: Path, keep
 
 
 def remove_all(tour: Tour) -> None:
-    """Remove the bucket, the user and the role, whatever is left of them."""
+    """Remove the buckets, the user and the role, whatever is left of them."""
     begun = time.perf_counter()
-    count = tour.client.remove_bucket(tour.bucket)
+    count = sum(tour.client.remove_bucket(name) for name in (tour.bucket, tour.kept))
     tour.client.remove_user(tour.user)
     tour.client.remove_role(tour.user)
-    tour.screen.say(f"cleaned up: {count:,} objects, the bucket, and the temporary files", time.perf_counter() - begun)
+    tour.screen.say(f"cleaned up: {count:,} objects, the buckets, and the temporary files", time.perf_counter() - begun)
