@@ -30,12 +30,22 @@ model except those that are named beside it: a request that gives one of these i
 
 def page() -> str:
     """The page, in Markdown."""
-    names = {service: tuple(load(service).operations) for service in load_index()}
-    served = {service: registry.services()[service].operations for service in names if service in registry.services()}
+    names = {service: modelled(service) for service in load_index()}
+    services = registry.services()
+    served = {
+        name: {n: b for n, b in services[name].operations.items() if n in names[name]}
+        for name in names
+        if name in services
+    }
     works = sum(len(operations) for operations in served.values())
     head = HEAD.format(works=works, operations=sum(map(len, names.values())), served=len(served), services=len(names))
     sections = [section(service, names[service], operations) for service, operations in served.items()]
     return "\n".join([head, *sections, *absent({name: found for name, found in names.items() if name not in served})])
+
+
+def modelled(service: str) -> tuple[str, ...]:
+    """The operations of a service in AWS's model: not those that are ours, like the pages of S3's websites."""
+    return tuple(name for name, operation in load(service).operations.items() if not operation.synthetic)
 
 
 def section(service: str, names: tuple[str, ...], works: Mapping[str, Bound]) -> str:

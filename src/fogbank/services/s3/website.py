@@ -101,8 +101,8 @@ def check_rule(rule: Input) -> None:
     condition = rule.get("Condition")
     if condition is not None:
         if not condition:
-            what = "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present."
-            raise invalid(what)
+            what = "Condition cannot be empty. To redirect all requests without a condition, the condition element "
+            raise invalid(f"{what}shouldn't be present.")
         status = condition.get("HttpErrorCodeReturnedEquals", "404")
         if not re.fullmatch(r"[45]\d\d", status, re.ASCII):
             raise invalid(

@@ -89,9 +89,8 @@ def page(call: Call, bucket: Bucket, key: str, req: Input, read: Read) -> dict[s
 def instead(call: Call, bucket: Bucket, site: Input, key: str, error: AwsError, read: Read) -> dict[str, Any]:
     """What a website answers where it has no page: a folder's address, a rule's, its error document; or the error."""
     status = error.status or STATUSES.get(error.code, 400)
-    if status in (403, 404) and key and not key.endswith("/"):
-        if objects.get(call.tx, bucket.name, index_of(site, f"{key}/")) is not None:
-            return {"StatusCode": 302, "Location": with_query(call, quote(f"/{key}/", KEY))}
+    if status in (403, 404) and is_folder(call, bucket, site, key):
+        return {"StatusCode": 302, "Location": with_query(call, quote(f"/{key}/", KEY))}
     rule = fitting(site, key, str(status))
     if rule is not None:
         return by_rule(call, rule, key)
@@ -104,6 +103,12 @@ def instead(call: Call, bucket: Bucket, site: Input, key: str, error: AwsError, 
         raise error from second
     told = {"ErrorCode": error.code, "ErrorMessage": error.message, "ErrorKey": error.fields.get("Key")}
     return found | told | {"StatusCode": status} if "Location" not in found else found
+
+
+def is_folder(call: Call, bucket: Bucket, site: Input, key: str) -> bool:
+    """Whether a key would be that of a folder, with a slash behind it: one that has an index document."""
+    named = bool(key) and not key.endswith("/")
+    return named and objects.get(call.tx, bucket.name, index_of(site, f"{key}/")) is not None
 
 
 def fitting(site: Input, key: str, status: str | None) -> Input | None:
