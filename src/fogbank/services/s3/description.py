@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.core.service import Permission
 from fogbank.services.s3 import acl, acl_writing, object_headers, object_lock, tags
+from fogbank.services.s3.storage_classes import storage_class_of
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 DESCRIPTION: Final = (
     f"{acl_writing.SAID} "
     "CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata StorageClass Tagging "
-    "ObjectLockMode ObjectLockRetainUntilDate ObjectLockLegalHoldStatus"
+    "ObjectLockMode ObjectLockRetainUntilDate ObjectLockLegalHoldStatus WebsiteRedirectLocation"
 )
 # What saying it takes, besides the permission to write. Source: API Reference, PutObject, "Permissions".
 PERMISSIONS: Final = {
@@ -41,7 +42,8 @@ def described(call: Call, req: Input, bucket: Bucket) -> dict[str, Any]:
         **acl_writing.of_new_object(call, req, bucket),
         "headers": object_headers.headers_of(req),
         "metadata": object_headers.metadata_of(req),
-        "storage_class": object_headers.storage_class_of(req),
+        "storage_class": storage_class_of(req),
+        "redirect": object_headers.redirect_of(req),
         "tags": tags.of_request(req),
         "lock": object_lock.given(call, req, bucket),
     }

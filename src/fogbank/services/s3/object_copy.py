@@ -17,7 +17,7 @@ from fogbank.core.call import Sealing, Taking
 from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.service import Permission
-from fogbank.services.s3 import checksums, conditions, content, encryption, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, storage_classes, versions
 from fogbank.services.s3.access import open_bucket, open_named, open_object
 from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import AES256, COPY_SOURCE, CUSTOMER, KEY, MANAGED, customer_of, wanted
@@ -72,6 +72,7 @@ def open_source(call: Call, req: Input) -> tuple[Bucket, Object]:
     source = open_object(call, bucket, key, version)
     encryption.check_customer(source.encryption, customer_of(call, req, COPY_SOURCE))
     conditions.check_copy(req, source)
+    storage_classes.check_source(source, call.now)
     return bucket, source
 
 

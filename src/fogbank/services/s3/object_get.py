@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, encryption, object_headers, object_lock, versions
+from fogbank.services.s3 import (
+    checksums,
+    conditions,
+    content,
+    encryption,
+    object_headers,
+    object_lock,
+    object_state,
+    storage_classes,
+    versions,
+)
 from fogbank.services.s3.access import open_bucket, open_object
 from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
 from fogbank.services.s3.ranges import byte_range
@@ -37,6 +47,7 @@ def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
     """An object's bytes, whole or a range of them, and all that is known of it."""
     found, result, start, end = describe(call, req)
     if result["StatusCode"] != 304:
+        storage_classes.check_readable(found, call.now)
         result["Body"] = content.read(call, found.segments, start, end, key_of(call, req, found))
     return result
 
@@ -71,7 +82,10 @@ def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
     result.update(found.headers)
     result.update(encryption.told(found.encryption))
     result.update(object_lock.told(call, bucket, req["Key"], found))
+    result.update(object_state.told(call, bucket, req["Key"], found))
     result["Metadata"] = found.metadata
+    if found.redirect:
+        result["WebsiteRedirectLocation"] = found.redirect
     if found.storage_class != "STANDARD":
         result["StorageClass"] = found.storage_class
     override(call, req, result)

@@ -1,11 +1,11 @@
-"""What a caller says about an object besides its bytes: system headers, user metadata, storage class."""
+"""What a caller says about an object besides its bytes: system headers, user metadata."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.errors import AwsError
 
 if TYPE_CHECKING:
     from fogbank.core.service import Input
@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 DEFAULT_TYPE = "binary/octet-stream"
 METADATA_BYTES = 2048
+REDIRECT_LENGTH = 2048
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# Classes differ in price and place only, and are kept as said; those that need a restore before a read arrive with RestoreObject.
-STORAGE_CLASSES = frozenset({"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"})
-ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "OUTPOSTS"})
 
 
 def is_header_text(value: str) -> bool:
@@ -61,15 +59,17 @@ def metadata_of(req: Input) -> dict[str, str]:
     return {name.lower(): value for name, value in metadata.items()}
 
 
-def storage_class_of(req: Input) -> str:
-    """The storage class to keep."""
-    name: str = req.get("StorageClass", "STANDARD")
-    if name in ARCHIVE_CLASSES:
-        raise not_implemented(f"The storage class {name}")
-    if name not in STORAGE_CLASSES:
-        raise AwsError(
-            "InvalidStorageClass",
-            "The storage class you specified is not valid",
-            fields={"StorageClassRequested": name[:64]},
-        )
-    return name
+def redirect_of(req: Input) -> str:
+    """Where a website sends those who ask for the object; empty for nowhere.
+
+    Source: S3 User Guide, "(Optional) Configuring a webpage redirect".
+    """
+    place: str = req.get("WebsiteRedirectLocation", "")
+    if place and not place.startswith(("/", "http://", "https://")):
+        what = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+        raise AwsError("InvalidRedirectLocation", what)
+    if len(place) > REDIRECT_LENGTH or not is_header_text(place):
+        fields = {"ArgumentName": "x-amz-website-redirect-location", "ArgumentValue": place[:256]}
+        what = "The length of website redirect location cannot exceed 2,048 characters."
+        raise AwsError("InvalidArgument", what, fields=fields)
+    return place
