@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.architecture.source import source
+from tests.services.kms.made import keep_there
 
 from fogbank.core import reference
 from fogbank.core.service import Template
@@ -70,6 +71,7 @@ def test_templates_of_arns_fit_the_reference() -> None:
 def test_what_is_asked_fits_the_reference(region: LocalRegion, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     region.client("organizations").create_organization()
+    keep_there(region)
     questions = list(ask_all(region))
     assert len({action for _, action, _ in questions}) == len({bound.action for bound in GUARDED})
     wrong = [f"{by}: {action} on {resource}" for by, action, resource in questions if not fits(action, resource)]

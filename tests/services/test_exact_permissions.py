@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.services.kms.made import keep_there
 
 from fogbank.core.identity.records import Role, roles
 from fogbank.core.service import NO_PERMISSION_NEEDED
@@ -49,7 +50,8 @@ class Calls:
         region.recorder.take = kept  # type: ignore[method-assign]
 
     def denied(self, client: Any, bound: Bound) -> bool:
-        """Call the operation; whether the caller was not allowed to."""
+        """Call the operation; whether the caller was not allowed to. What it may remove is there again each time."""
+        keep_there(self.region)
         arguments = {name: THERE.get(name, value) for name, value in minimal(bound).items()}
         if bound.name == "GetAccessKeyLastUsed":  # a key that is not the account's is refused like a missing permission
             arguments["AccessKeyId"] = client._request_signer._credentials.access_key

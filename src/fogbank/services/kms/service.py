@@ -30,6 +30,11 @@ def own_key(call: Call, req: Input) -> str:
     return find_own(call, req["KeyId"]).arn
 
 
+def alias(call: Call, req: Input) -> str:
+    """The ARN of an alias of the caller's account, which is there or is to be."""
+    return f"arn:aws:kms:{call.region}:{call.account}:{req['AliasName']}"
+
+
 def need(call: Call, req: Input) -> Key:
     """The addressed key; ValidationException for a request that names none, nor has a ciphertext."""
     key = addressed(call, req)
@@ -67,7 +72,7 @@ kms = Service(
     resources={
         "key": own_key,
         "shared": shared_key,
-        "alias": "arn:aws:kms:{region}:{account}:{AliasName}",
+        "alias": alias,
     },
     modules=(
         "keys",
