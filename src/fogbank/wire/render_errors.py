@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fogbank.wire.errors import AwsError
 from fogbank.wire.http import HttpResponse
 from fogbank.wire.model import OVERLAY, Shape
 from fogbank.wire.render_base import Headers, MemberTable, header_name, header_value, request_id_headers
@@ -27,7 +28,6 @@ from fogbank.wire.xml_write import DECLARATION, XmlWriter, element_name, escape,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fogbank.wire.errors import AwsError
     from fogbank.wire.model import Traits
     from fogbank.wire.render_base import ErrorRenderer
 
@@ -215,7 +215,7 @@ def _website_body(_model: Traits) -> Body:
         for name, value in error.fields.items():
             headers.append((f"x-amz-error-detail-{header_name(name)}", header_value(_line(plain_text(value)))))
         why = error.__cause__
-        tried = "" if why is None else f"{_NO_DOCUMENT}\n{_items(why.code, why.message, why.fields)}"  # type: ignore[attr-defined]
+        tried = f"{_NO_DOCUMENT}\n{_items(why.code, why.message, why.fields)}" if isinstance(why, AwsError) else ""
         ids = {"RequestId": request_id, "HostId": host_id}
         return (
             f"<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n"
