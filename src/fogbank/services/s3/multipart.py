@@ -214,8 +214,13 @@ def abort_multipart_upload(call: Call, req: AbortMultipartUploadRequestTypeDef) 
     wanted = req.get("IfMatchInitiatedTime")
     if wanted is not None and int(wanted.timestamp()) != upload.initiated:  # type: ignore[union-attr]  # parsed already
         raise AwsError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
-    for key, part in list(parts.scan(call.tx, req["Bucket"], req["UploadId"])):
-        content.release(call, part.segments)
-        parts.delete(call.tx, *key)
-    uploads.delete(call.tx, req["Bucket"], req["Key"], req["UploadId"])
+    discard(call, req["Bucket"], req["Key"], req["UploadId"])
     return {}
+
+
+def discard(call: Call, bucket: str, key: str, upload_id: str) -> None:
+    """Forget an upload and release its parts."""
+    for place, part in list(parts.scan(call.tx, bucket, upload_id)):
+        content.release(call, part.segments)
+        parts.delete(call.tx, *place)
+    uploads.delete(call.tx, bucket, key, upload_id)

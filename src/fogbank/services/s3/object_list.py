@@ -11,6 +11,7 @@ from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.pages import Page, Wanted, echoed, encoder, page_of, page_size
 from fogbank.services.s3.records import Object, objects, when
 from fogbank.services.s3.service import s3
+from fogbank.services.s3.storage_classes import restore_status
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ListObjectsRequestTypeDef, ListObjectsV2RequestTypeDef
@@ -27,7 +28,7 @@ def list_objects_v2(call: Call, req: ListObjectsV2RequestTypeDef) -> dict[str, A
     token = req.get("ContinuationToken")
     after = read_marker(token, bad_token(token)) if token is not None else req.get("StartAfter", "")
     page = objects_after(call, req, after or "")
-    result = answer(req, page, canonical_user(call.account) if req.get("FetchOwner") else None)
+    result = answer(call, req, page, canonical_user(call.account) if req.get("FetchOwner") else None)
     result |= echoed(req, "ContinuationToken", "StartAfter")
     result["KeyCount"] = len(page.entries) + len(page.prefixes)
     if page.truncated:
@@ -39,7 +40,7 @@ def list_objects_v2(call: Call, req: ListObjectsV2RequestTypeDef) -> dict[str, A
 def list_objects(call: Call, req: ListObjectsRequestTypeDef) -> dict[str, Any]:
     """A page of a bucket's objects; the caller names the key to go on behind."""
     page = objects_after(call, req, req.get("Marker", ""))
-    result = answer(req, page, canonical_user(call.account))
+    result = answer(call, req, page, canonical_user(call.account))
     result["Marker"] = encoder(req)(req.get("Marker", ""))
     if page.truncated and "Delimiter" in req:
         result["NextMarker"] = encoder(req)(page.last[0])
@@ -54,13 +55,16 @@ def objects_after(call: Call, req: Input, after: str) -> Page[Object]:
     return page_of(call.tx, objects, wanted)
 
 
-def answer(req: Input, page: Page[Object], owner: str | None) -> dict[str, Any]:
+def answer(call: Call, req: Input, page: Page[Object], owner: str | None) -> dict[str, Any]:
     """What both versions of the listing answer."""
     encode = encoder(req)
     contents = [listed(encode(parts[0]), found) for parts, found in page.entries]
     if owner is not None:
         for entry in contents:
             entry["Owner"] = {"ID": owner}
+    if "RestoreStatus" in req.get("OptionalObjectAttributes", ()):
+        for entry, (_, found) in zip(contents, page.entries, strict=True):
+            entry |= restore_status(found, call.now)
     result = {
         "Name": req["Bucket"],
         "Prefix": encode(req.get("Prefix", "")),

@@ -16,6 +16,7 @@ from fogbank.services.s3.object_list import listed
 from fogbank.services.s3.pages import Wanted, common_prefix, echoed, encoder, page_size
 from fogbank.services.s3.records import LAST_STAMP, Object, nulls, objects, versions, when
 from fogbank.services.s3.service import s3
+from fogbank.services.s3.storage_classes import restore_status
 from fogbank.store import keys
 from fogbank.store.keys import prefix_end
 
@@ -163,10 +164,8 @@ def mark_of(found: Object) -> str:
 def version(call: Call, bucket: Bucket, key: str, found: Object, restores: bool) -> dict[str, Any]:
     """A version as the listing tells it."""
     entry = listed(key, found) | common(bucket, found)
-    if restores and found.restored is not None:
-        going_on = found.restored.ready > call.now.timestamp()
-        expiry = {} if going_on else {"RestoreExpiryDate": when(found.restored.expires)}
-        entry["RestoreStatus"] = {"IsRestoreInProgress": going_on, **expiry}
+    if restores:
+        entry |= restore_status(found, call.now)
     return entry
 
 

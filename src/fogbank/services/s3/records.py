@@ -107,7 +107,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Restored(msgspec.Struct, frozen=True, array_like=True):
-    """A restore of an archived object: `ready` is when its copy is there, `expires` when that goes; seconds since the epoch."""
+    """A restore of an archived object: when its copy came (`ready`, 0 while it is made) and when it goes; seconds since the epoch."""
 
     ready: int
     expires: int

@@ -93,24 +93,29 @@ def put(call: Call, bucket: Bucket, key: str, made: Object, event: str) -> Objec
     return made
 
 
-def delete(call: Call, bucket: Bucket, key: str) -> Object | None:
-    """Delete without naming a version: for good in a bucket that never kept versions, behind a delete marker (returned) in others."""
+def delete(call: Call, bucket: Bucket, key: str, cause: str = "ObjectRemoved") -> Object | None:
+    """Delete without naming a version: for good in a bucket that never kept versions, behind a delete marker (returned) in others.
+
+    `cause` is how events begin that tell of it.
+    """
     if not bucket.versioning:
         current = objects.get(call.tx, bucket.name, key)
         if current is not None:
             content.release(call, current.segments)
             objects.delete(call.tx, bucket.name, key)
-            happened.tell(call, bucket, "ObjectRemoved:Delete", key, current)
+            happened.tell(call, bucket, f"{cause}:Delete", key, current)
         return None
     marker = stamped(call, bucket, key, marker_of(call))
     supersede(call, bucket, key, keep_null=marker.version != NULL)
     objects.delete(call.tx, bucket.name, key)
     keep_noncurrent(call, bucket, key, marker)
-    happened.tell(call, bucket, "ObjectRemoved:DeleteMarkerCreated", key, marker)
+    happened.tell(call, bucket, f"{cause}:DeleteMarkerCreated", key, marker)
     return marker
 
 
-def delete_version(call: Call, bucket: Bucket, key: str, version: str, *, bypass: bool = False) -> Object | None:
+def delete_version(
+    call: Call, bucket: Bucket, key: str, version: str, *, bypass: bool = False, cause: str = "ObjectRemoved"
+) -> Object | None:
     """Delete one version, or delete marker, for good; what it was. The next one becomes the current one, if it was that.
 
     AccessDenied if it is locked; `bypass` passes by a retention in governance mode.
@@ -126,7 +131,7 @@ def delete_version(call: Call, bucket: Bucket, key: str, version: str, *, bypass
         forget_noncurrent(call, bucket, key, found)
     content.release(call, found.segments)
     promote(call, bucket, key)
-    happened.tell(call, bucket, "ObjectRemoved:Delete", key, found)
+    happened.tell(call, bucket, f"{cause}:Delete", key, found)
     return found
 
 
