@@ -36,6 +36,9 @@ def put_bucket_versioning(call: Call, req: PutBucketVersioningRequestTypeDef) ->
     if status == "Suspended" and bucket.lock:
         what = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
         raise AwsError("InvalidBucketState", what)
+    if status == "Suspended" and "replication" in bucket.configured:
+        what = "A replication configuration is present on this bucket, so the versioning state cannot be changed."
+        raise AwsError("InvalidBucketState", what)
     put_bucket(call.tx, msgspec.structs.replace(bucket, versioning=status))
     return {}
 

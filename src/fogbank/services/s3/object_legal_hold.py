@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import versions
+from fogbank.services.s3 import happened, versions
 from fogbank.services.s3.object_retention import locked_object, no_lock
 from fogbank.services.s3.records import Lock
 from fogbank.services.s3.service import s3
@@ -31,7 +31,9 @@ def put_object_legal_hold(call: Call, req: PutObjectLegalHoldRequestTypeDef) -> 
         what = "The XML you provided was not well-formed or did not validate against our published schema"
         raise AwsError("MalformedXML", what)
     lock = msgspec.structs.replace(found.lock or Lock(), hold=status == "ON")
-    versions.update(call, bucket, req["Key"], msgspec.structs.replace(found, lock=lock))
+    changed = msgspec.structs.replace(found, lock=lock)
+    versions.update(call, bucket, req["Key"], changed)
+    happened.tell(call, bucket, "ObjectLegalHold:Put", req["Key"], changed)
     return {}
 
 

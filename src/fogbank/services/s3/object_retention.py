@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import object_lock, versions
+from fogbank.services.s3 import happened, object_lock, versions
 from fogbank.services.s3.access import open_bucket, open_object
 from fogbank.services.s3.records import Lock, when
 from fogbank.services.s3.service import s3
@@ -35,7 +35,9 @@ def put_object_retention(call: Call, req: PutObjectRetentionRequestTypeDef) -> d
     wanted = wanted_lock(call.now, req, found.lock or Lock())
     check_change(call.now, found.lock, wanted, bypass=bypass)
     kept = None if wanted == Lock() else wanted
-    versions.update(call, bucket, req["Key"], msgspec.structs.replace(found, lock=kept))
+    changed = msgspec.structs.replace(found, lock=kept)
+    versions.update(call, bucket, req["Key"], changed)
+    happened.tell(call, bucket, "ObjectRetention:Put", req["Key"], changed)
     return {}
 
 
