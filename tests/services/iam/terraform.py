@@ -33,15 +33,26 @@ RC = 'provider_installation {{\n  filesystem_mirror {{\n    path = "{path}"\n  }
 
 
 class Terraform:
-    """A configuration in a directory of its own."""
+    """A configuration in a directory of its own.
 
-    def __init__(self, live: Live, work: Path, configuration: str) -> None:
+    `named`: the region is called localhost, and the account's name below it resolves, for endpoints that begin with the account.
+    """
+
+    def __init__(self, live: Live, work: Path, configuration: str, *, named: bool = False) -> None:
         self._work = work
+        self._before: tuple[str, ...] = ()
+        endpoint = live.endpoint
+        if named:
+            hosts = work / "hosts"
+            hosts.write_text(f"127.0.0.1 localhost {live.account}.localhost\n")
+            script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+            self._before = ("unshare", "--mount", "sh", "-c", script, "sh")
+            endpoint = f"http://localhost:{live.port}"
         (work / "main.tf").write_text(PROVIDER + configuration)
         (work / "terraform.rc").write_text(RC.format(path=MIRROR))
         (work / "aws.conf").touch()
         base = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        self._environ = environment(base, live.endpoint, "us-east-1", work / "aws.conf", live.ca or "") | {
+        self._environ = environment(base, endpoint, "us-east-1", work / "aws.conf", live.ca or "") | {
             "AWS_ACCESS_KEY_ID": live.key,
             "AWS_SECRET_ACCESS_KEY": live.secret,
             "CHECKPOINT_DISABLE": "1",
@@ -53,7 +64,7 @@ class Terraform:
         """Run a command; what it said on its standard output."""
         assert PROGRAM
         done = subprocess.run(
-            [PROGRAM, *words],
+            [*self._before, PROGRAM, *words],
             cwd=self._work,
             env=self._environ,
             capture_output=True,
@@ -62,7 +73,7 @@ class Terraform:
             check=False,
         )
         assert done.returncode == expect, (
-            f"terraform {words[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            f"terraform {words[0]} ended with {done.returncode}:\n{done.stderr or done.stdout}"
         )
         return done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,11 +216,19 @@ resource "aws_s3_bucket_accelerate_configuration" "plain" {
   bucket = aws_s3_bucket.plain.id
   status = "Enabled"
 }
+"""
 
+ACCOUNT = """
 resource "aws_s3_account_public_access_block" "it" {
   block_public_acls   = false
-  block_public_policy = false
+  block_public_policy = true
 }
+
+data "aws_s3_account_public_access_block" "it" {
+  depends_on = [aws_s3_account_public_access_block.it]
+}
+
+output "block" { value = data.aws_s3_account_public_access_block.it }
 """
 
 REPORTS = """
@@ -392,9 +401,9 @@ output "policy" { value = data.aws_s3_bucket_policy.logs.policy }
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A region."""
+    """A region of the test's own."""
     made = Live(tmp_path_factory.mktemp("region") / "data")
     yield made
     made.end()
@@ -423,6 +432,16 @@ def test_who_may_use_it(live: Live, tmp_path: Path) -> None:
         ('suffix = "index.html"', 'suffix = "home.html"'), ("max_age_seconds = 3000", "max_age_seconds = 60")
     )
     terraform.plan()
+    terraform.destroy()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a name for the account's endpoint needs root")
+def test_the_account(live: Live, tmp_path: Path) -> None:
+    terraform = Terraform(live, tmp_path, ACCOUNT, named=True)
+    terraform.apply()
+    terraform.plan()
+    told = terraform.outputs()["block"]
+    assert (told["block_public_acls"], told["block_public_policy"]) == (False, True)
     terraform.destroy()
 
 
