@@ -50,7 +50,7 @@ def test_create_multipart_upload(s3: Any, bucket: str) -> None:
         ({"ServerSideEncryption": "aws:kms:dsse"}, "NotImplemented"),
         ({"Tagging": "a=b"}, "NotImplemented"),
         ({"WebsiteRedirectLocation": "/x"}, "NotImplemented"),
-        ({"ObjectLockLegalHoldStatus": "ON"}, "NotImplemented"),
+        ({"ObjectLockLegalHoldStatus": "ON"}, "InvalidRequest"),
         ({"Metadata": {"k": "v" * 3000}}, "MetadataTooLarge"),
         ({"Key": "k" * 1025}, "KeyTooLongError"),
         ({"Bucket": "nowhere"}, "NoSuchBucket"),

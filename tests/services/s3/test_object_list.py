@@ -309,10 +309,6 @@ def test_listings_of_other_buckets(region: LocalRegion, s3: Any, bucket: str, op
     assert code(getattr(dev(region, "111122223333"), operation), Bucket=bucket) == "AccessDenied"
 
 
-def test_versions_cannot_be_listed_yet(s3: Any, bucket: str) -> None:
-    assert code(s3.list_object_versions, Bucket=bucket) == "NotImplemented"
-
-
 ALPHABET = st.sampled_from([*string.ascii_lowercase[:3], "/", "-", "é", "😀", "\U0010ffff"])
 TEXT = st.text(ALPHABET, max_size=3)
 

@@ -49,6 +49,7 @@ _MEMBERS: Final = {
     "s3:if-none-match": "IfNoneMatch",
 }
 _VERSIONS: Final = {4: "AWS4-HMAC-SHA256", 2: "AWS"}
+_LISTING: Final = frozenset(("s3:ListBucket", "s3:ListBucketVersions"))
 _CREATING: Final = frozenset(("PutObject", "CopyObject", "CompleteMultipartUpload", "PostObject"))
 _WRITING: Final = _CREATING | {"CreateMultipartUpload", "UploadPart", "UploadPartCopy"}
 _EXISTING_TAG: Final = "s3:existingobjecttag/"
@@ -87,7 +88,7 @@ class PolicyKeys:
         value = self.names.get(member)
         if value is not None:
             return str(value)
-        return "" if key == "s3:prefix" and self.call.bound.action == "s3:ListBucket" else None
+        return "" if key == "s3:prefix" and self.call.bound.action in _LISTING else None
 
     def canonical_user(self) -> str | None:
         """The caller's canonical user id, for CanonicalUser principals and the grants of ACLs."""
