@@ -13,7 +13,7 @@ import msgspec
 
 from fogbank.core.errors import AwsError
 from fogbank.services.kms import ciphertext, managed
-from fogbank.services.kms.records import Key, aliases, keys
+from fogbank.services.kms.records import PENDING_DELETION, PENDING_IMPORT, Key, aliases, keys
 from fogbank.services.kms.tokens import read_token
 
 if TYPE_CHECKING:
@@ -139,7 +139,17 @@ def _by_id(call: Call, account: str, key: str) -> Key | None:
     found = keys.get(call.tx, account, call.region, key)
     if found is None:
         return managed.find_id(account, call.region, key)
-    return None if 0 < found.deletes <= call.now.timestamp() else found
+    now = call.now.timestamp()
+    if 0 < found.deletes <= now:
+        return None
+    return without_material(found) if 0 < found.expires <= now else found
+
+
+def without_material(key: Key) -> Key:
+    """A key whose imported material expired or was deleted: it waits for it again."""
+    gone = tuple(msgspec.structs.replace(each, sealed=b"") for each in key.materials)
+    state = key.state if key.state == PENDING_DELETION else PENDING_IMPORT
+    return msgspec.structs.replace(key, materials=gone, state=state, expires=0)
 
 
 def _by_alias(call: Call, account: str, name: str) -> Key | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from fogbank.core.errors import AwsError
 from fogbank.services.kms.addressing import find_own
-from fogbank.services.kms.records import DISABLED, PENDING_DELETION, PENDING_IMPORT, Place, due, when
+from fogbank.services.kms.records import DISABLED, PENDING_DELETION, PENDING_IMPORT, when
 from fogbank.services.kms.service import kms
 from fogbank.services.kms.states import keep, need_kept, validation
 
@@ -32,9 +32,6 @@ def schedule_key_deletion(call: Call, req: Input) -> dict[str, Any]:
     if not 7 <= window <= LONGEST:
         raise validation("PendingWindowInDays must be between 7 and 30 (inclusive).")
     deletes = int(call.now.timestamp()) + window * DAY
-    due.put(
-        call.tx, Place(account=key.account, region=key.region, key=key.id), deletes, key.account, key.region, key.id
-    )
     keep(call, msgspec.structs.replace(key, state=PENDING_DELETION, deletes=deletes, window=window))
     return {
         "KeyId": key.arn,
@@ -50,7 +47,6 @@ def cancel_key_deletion(call: Call, req: Input) -> dict[str, Any]:
     key = find_own(call, req["KeyId"])
     if key.state != PENDING_DELETION:
         raise AwsError("KMSInvalidStateException", f"{key.arn} is not pending deletion.", status=400)
-    due.delete(call.tx, key.deletes, key.account, key.region, key.id)
     state = DISABLED if key.complete else PENDING_IMPORT
     keep(call, msgspec.structs.replace(key, state=state, deletes=0, window=0))
     return {"KeyId": key.arn}

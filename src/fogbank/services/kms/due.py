@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from fogbank.services.kms.addressing import without_material
 from fogbank.services.kms.deletion import DAY
 from fogbank.services.kms.material import sealed
 from fogbank.services.kms.records import (
     ENABLED,
-    PENDING_DELETION,
-    PENDING_IMPORT,
     Key,
-    Place,
     aliases,
     aliases_of,
     due,
@@ -60,7 +58,7 @@ def happen(tx: Tx, region: Region, key: Key, now: int) -> None:
         erase(tx, key)
         return
     if 0 < key.expires <= now:
-        key = expired(key)
+        key = without_material(key)
     if 0 < key.rotates <= now:
         key = rotated(tx, region, key)
     keys.put(tx, key, key.account, key.region, key.id)
@@ -72,15 +70,7 @@ def rotated(tx: Tx, region: Region, key: Key) -> Key:
         return key
     made = sealed(region.vault, key, region.ids.random(32), key.rotates, "AUTOMATIC")
     rotates = key.rotates + key.period * DAY
-    due.put(tx, Place(account=key.account, region=key.region, key=key.id), rotates, key.account, key.region, key.id)
     return msgspec.structs.replace(key, rotates=rotates, materials=(*key.materials, made))
-
-
-def expired(key: Key) -> Key:
-    """A key without its imported material."""
-    gone = tuple(msgspec.structs.replace(each, sealed=b"") for each in key.materials)
-    state = key.state if key.state == PENDING_DELETION else PENDING_IMPORT
-    return msgspec.structs.replace(key, materials=gone, state=state, expires=0)
 
 
 def erase(tx: Tx, key: Key) -> None:
@@ -94,6 +84,4 @@ def erase(tx: Tx, key: Key) -> None:
         granted.delete(tx, *place, key.id, grant.grantee_id, grant.id)
         if grant.retiring_id:
             retirable.delete(tx, key.region, grant.retiring_id, key.account, key.id, grant.id)
-    for seconds in {key.rotates, key.expires} - {0}:
-        due.delete(tx, seconds, *place, key.id)
     keys.delete(tx, *place, key.id)

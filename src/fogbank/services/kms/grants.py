@@ -18,7 +18,7 @@ from fogbank.core.identity.named import arn_of_id, id_of
 from fogbank.services.kms.addressing import by_id, find
 from fogbank.services.kms.granted import addressed_grant, constraint_of
 from fogbank.services.kms.listing import FEW, after, behind, paged
-from fogbank.services.kms.records import Grant, Place, granted, grants, retirable, when
+from fogbank.services.kms.records import Grant, granted, grants, retirable, when
 from fogbank.services.kms.service import kms, need
 from fogbank.services.kms.specs import AGREE, ENCRYPT, MAC, SIGN, SYMMETRIC
 from fogbank.services.kms.states import keep, need_enabled, rehearsed, validation
@@ -208,7 +208,7 @@ def add(call: Call, key: Key, grant: Grant) -> None:
     """Keep a new grant, found by its key, its grantee and its retiring principal."""
     if key.grants >= MOST:
         raise AwsError("LimitExceededException", f"A key has at most {MOST} grants.", status=400)
-    place, found = (key.account, key.region, key.id), Place(account=key.account, region=key.region, key=key.id)
+    place, found = (key.account, key.region, key.id), key.place
     grants.put(call.tx, grant, *place, grant.id)
     granted.put(call.tx, found, *place, grant.grantee_id, grant.id)
     if grant.retiring_id:

@@ -21,7 +21,6 @@ from fogbank.services.kms.records import (
     PENDING_DELETION,
     PENDING_IMPORT,
     Key,
-    Place,
     due,
     when,
 )
@@ -160,8 +159,7 @@ def switch(call: Call, req: Input, state: str) -> dict[str, Any]:
     need_material(key)
     keep(call, msgspec.structs.replace(key, state=state))
     if state == ENABLED and 0 < key.rotates <= call.now.timestamp():  # it came due while the key was disabled
-        place = Place(account=key.account, region=key.region, key=key.id)
-        due.put(call.tx, place, key.rotates, key.account, key.region, key.id)
+        due.put(call.tx, key.place, key.rotates, key.account, key.region, key.id)
     return {}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fogbank.core.vault import Unsealable
 from fogbank.services.kms import managed
 from fogbank.services.kms.ciphertext import invalid
@@ -19,6 +21,12 @@ def sealed(vault: Vault, key: Key, secret: bytes, now: int, kind: str = "") -> M
     """A key's next generation."""
     number = key.materials[-1].number + 1 if key.materials else 1
     return Material(number, id_of(key.arn, secret), now, kind, vault.seal(secret, context_of(key, number)))
+
+
+def sealed_again(vault: Vault, key: Key, secret: bytes) -> Material:
+    """A key's newest generation, with its material in its place again."""
+    newest = key.materials[-1]
+    return msgspec.structs.replace(newest, sealed=vault.seal(secret, context_of(key, newest.number)))
 
 
 def current(vault: Vault, key: Key) -> tuple[int, bytes]:

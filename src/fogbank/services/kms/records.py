@@ -8,11 +8,15 @@ of its material.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from fogbank.store.record import Record
 from fogbank.store.table import Table
+
+if TYPE_CHECKING:
+    from fogbank.store.api import Tx
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
@@ -73,6 +77,16 @@ class Key(Record, version=1):
         return f"arn:aws:kms:{self.region}:{self.account}:key/{self.id}"
 
     @property
+    def times(self) -> set[int]:
+        """When something is to happen to it."""
+        return {self.deletes, self.rotates, self.expires} - {0}
+
+    @property
+    def place(self) -> Place:
+        """Where it is, for an index."""
+        return Place(account=self.account, region=self.region, key=self.id)
+
+    @property
     def complete(self) -> bool:
         """Whether all its material is there."""
         return bool(self.materials) and all(material.sealed for material in self.materials)
@@ -114,7 +128,19 @@ class Place(Record, version=1):
     key: str
 
 
-keys = Table("kms.key", Key)  # account, region, id
+def index(tx: Tx, _key: bytes, old: Key | None, new: Key | None) -> None:
+    """Keep true what says when something is to happen to a key."""
+    before, after = old.times if old else set(), new.times if new else set()
+    key = old or new
+    if key is None:
+        return
+    for seconds in before - after:
+        due.delete(tx, seconds, key.account, key.region, key.id)
+    for seconds in after - before:
+        due.put(tx, key.place, seconds, key.account, key.region, key.id)
+
+
+keys = Table("kms.key", Key, on_change=index)  # account, region, id
 aliases = Table("kms.alias", Alias)  # account, region, name
 aliases_of = Table("kms.aliases_of", Alias)  # account, region, key's id, name
 grants = Table("kms.grant", Grant)  # account, region, key's id, grant's id

@@ -17,7 +17,7 @@ from fogbank.services.kms.addressing import find, find_own
 from fogbank.services.kms.deletion import DAY
 from fogbank.services.kms.listing import behind, paged
 from fogbank.services.kms.material import sealed
-from fogbank.services.kms.records import PENDING_DELETION, Place, due, when
+from fogbank.services.kms.records import PENDING_DELETION, when
 from fogbank.services.kms.service import kms
 from fogbank.services.kms.specs import SYMMETRIC
 from fogbank.services.kms.states import keep, need_enabled, unsupported
@@ -55,12 +55,7 @@ def disable_key_rotation(call: Call, req: Input) -> dict[str, Any]:
 
 def schedule(call: Call, key: Key, period: int) -> None:
     """Set the days between rotations; 0 for none."""
-    if key.rotates:
-        due.delete(call.tx, key.rotates, key.account, key.region, key.id)
     rotates = int(call.now.timestamp()) + period * DAY if period else 0
-    if rotates:
-        place = Place(account=key.account, region=key.region, key=key.id)
-        due.put(call.tx, place, rotates, key.account, key.region, key.id)
     keep(call, msgspec.structs.replace(key, period=period, rotates=rotates))
 
 

@@ -88,6 +88,7 @@ kms = Service(
         "agreement",
         "due",
         "grants",
+        "imports",
     ),
     owner=owner,
     policy=policy,
