@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 from base64 import b64encode
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from fogbank.core.errors import AwsError
 from fogbank.gateway.forms import read_form
 from fogbank.wire import HttpRequest
-from services.helpers import FILE, allow, checksum, code, error_of, pattern, permit, signed, user_client
+from services.helpers import FILE, allow, checksum, code, error_of, make_public, pattern, permit, signed, user_client
 from services.s3.forms import BOUNDARY, FORM, body, document, part, refused, send, upload
 from support.region import HOST, KEY_ID, SECRET, Source
 
@@ -265,8 +266,73 @@ def test_a_form_that_is_written_by_hand(region: LocalRegion, s3: Any, bucket: st
 
 
 def test_anonymous(region: LocalRegion, s3: Any, bucket: str) -> None:
+    """A bucket whose policy lets anybody upload takes forms without a policy document."""
     assert error_of(send(region, bucket, body({"key": "k"}, b"x"))) == (403, "AccessDenied")
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    make_public(s3, bucket)
+    permitted = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::bucket/up/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": permitted}))
+    assert error_of(send(region, bucket, body({"key": "k"}, b"x"))) == (403, "AccessDenied")
+    assert send(region, bucket, body({"key": "up/k", "x-amz-meta-a": "b"}, b"x")).status == 204
+    assert s3.get_object(Bucket=bucket, Key="up/k")["Metadata"] == {"a": "b"}
+
+
+def test_condition_keys(region: LocalRegion, s3: Any, presign: Any) -> None:
+    """A policy can ask how an upload is signed, and what its fields say."""
+    form = presign(**{"x-amz-storage-class": "STANDARD_IA"})
+    for key, value, status in (
+        ("s3:authType", "POST", 403),
+        ("s3:authType", "REST-HEADER", 204),
+        ("s3:signatureversion", "AWS4-HMAC-SHA256", 403),
+        ("s3:x-amz-storage-class", "STANDARD_IA", 403),
+        ("aws:Referer", "http://page/", 403),
+    ):
+        denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::bucket/*"}
+        statement = denied | {"Condition": {"StringEquals": {key: value}}}
+        s3.put_bucket_policy(Bucket="bucket", Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+        answer = send(region, "bucket", body(form["fields"], b"x"), referer="http://page/")
+        assert answer.status == status, key
+
+
+def test_tags(region: LocalRegion, s3: Any, presign: Any) -> None:
+    document = "<Tagging><TagSet><Tag><Key>a + b</Key><Value>c=d</Value></Tag></TagSet></Tagging>"
+    assert upload(region, presign(tagging=document), b"x").status == 204
+    assert s3.get_object_tagging(Bucket="bucket", Key="key")["TagSet"] == [{"Key": "a + b", "Value": "c=d"}]
+    for hostile in ("<Tagging>", "a=b", "<!DOCTYPE x><Tagging/>", "<Other/>"):
+        assert error_of(upload(region, presign(tagging=hostile), b"x")) == (400, "MalformedXML")
+
+
+def test_encryption(region: LocalRegion, s3: Any, presign: Any) -> None:
+    sealed = "x-amz-server-side-encryption"
+    assert upload(region, presign(**{sealed: "aws:kms"}), b"secret").headers[sealed] == "aws:kms"
+    assert kept(s3) == b"secret"
+    allowed = {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+        "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]},
+    }
+    s3.put_bucket_encryption(Bucket="bucket", ServerSideEncryptionConfiguration={"Rules": [allowed]})
+    key = b64encode(bytes(32)).decode()
+    digest = b64encode(md5(bytes(32), usedforsecurity=False).digest()).decode()
+    customer = {
+        f"{sealed}-customer-algorithm": "AES256",
+        f"{sealed}-customer-key": key,
+        f"{sealed}-customer-key-MD5": digest,
+    }
+    assert upload(region, presign(**customer), b"mine").status == 204
+    assert code(s3.get_object, Bucket="bucket", Key="key") == "InvalidRequest"
+    assert (
+        s3.get_object(Bucket="bucket", Key="key", SSECustomerAlgorithm="AES256", SSECustomerKey=bytes(32))[
+            "Body"
+        ].read()
+        == b"mine"
+    )
+
+
+def test_a_form_replaces_or_supersedes(region: LocalRegion, s3: Any, presign: Any) -> None:
+    s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    first = upload(region, presign(), b"1").headers["x-amz-version-id"]
+    assert upload(region, presign(), b"2").headers["x-amz-version-id"] != first
+    assert s3.get_object(Bucket="bucket", Key="key", VersionId=first)["Body"].read() == b"1"
 
 
 # --- forms that are none
