@@ -59,7 +59,7 @@ def can_read(client: Any) -> bool:
     try:
         answer = client.get_object(Bucket="bucket", Key="k")
     except client.exceptions.ClientError as error:
-        return error.response["Error"]["Code"] != "AccessDenied"
+        return bool(error.response["Error"]["Code"] != "AccessDenied")
     return bool(answer["Body"].read() == b"kept")
 
 

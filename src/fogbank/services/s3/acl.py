@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
-    from fogbank.services.s3.records import Bucket, Object
+    from fogbank.services.s3.records import Bucket, Object, Upload
 
 ENFORCED: Final = "BucketOwnerEnforced"
 PREFERRED: Final = "BucketOwnerPreferred"
@@ -77,8 +77,8 @@ def malformed() -> AwsError:
     )
 
 
-def owner_of(bucket: Bucket, which: Object) -> str:
-    """The account that an object belongs to."""
+def owner_of(bucket: Bucket, which: Object | Upload) -> str:
+    """The account that an object belongs to, or will."""
     return bucket.account if bucket.ownership == ENFORCED else which.owner or bucket.account
 
 

@@ -98,7 +98,10 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
 
 
 def access_of(call: Call, req: CreateBucketRequestTypeDef) -> tuple[str, tuple[Grant, ...] | None]:
-    """The ownership and the ACL for a new bucket. ACLs are disabled unless said otherwise; public ones are blocked in new buckets."""
+    """The ownership and the ACL for a new bucket. ACLs are disabled unless said otherwise; public ones are blocked in new buckets.
+
+    A canned ACL that grants nothing to others, without ownership, makes a bucket that takes ACLs: clients send `private` for years.
+    """
     ownership: str = req.get("ObjectOwnership", acl.ENFORCED)
     if ownership not in SETTINGS:
         fields = {"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership[:200]}
@@ -109,7 +112,7 @@ def access_of(call: Call, req: CreateBucketRequestTypeDef) -> tuple[str, tuple[G
     if ownership == acl.ENFORCED:
         if any(grant.grantee != canonical_user(call.account) for grant in grants):
             raise has_acls()
-        return ownership, None
+        return ownership if "ObjectOwnership" in req else acl.PREFERRED, None
     if acl.is_public(grants):
         what = "Bucket cannot have public ACLs set with BlockPublicAccess enabled"
         raise AwsError("InvalidBucketAclWithBlockPublicAccessError", what)

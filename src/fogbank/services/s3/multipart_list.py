@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.digests import base64
 from fogbank.services.s3 import checksums
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.acl import owner_of
 from fogbank.services.s3.multipart import open_upload
 from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.pages import Wanted, echoed, encoder, natural, page_of, page_size
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.s3.records import Bucket
 
 
 @s3.operation(
@@ -42,7 +44,7 @@ def list_parts(call: Call, req: ListPartsRequestTypeDef) -> dict[str, Any]:
         "MaxParts": most,
         "IsTruncated": len(found) > most,
         "Parts": [listed_part(key[2], part, upload) for key, part in page],
-        **people(call, upload),
+        **people(open_bucket(call, req), upload),
         "StorageClass": upload.storage_class,
     }
     return result | {"ChecksumAlgorithm": upload.algorithm, "ChecksumType": upload.checksum_type}
@@ -55,9 +57,9 @@ def listed_part(number: Any, part: Part, upload: Upload) -> dict[str, Any]:
     return entry
 
 
-def people(call: Call, upload: Upload) -> dict[str, Any]:
+def people(bucket: Bucket, upload: Upload) -> dict[str, Any]:
     """Who started an upload, and who will own the object."""
-    return {"Initiator": {"ID": upload.initiator}, "Owner": {"ID": canonical_user(call.account)}}
+    return {"Initiator": {"ID": upload.initiator}, "Owner": {"ID": canonical_user(owner_of(bucket, upload))}}
 
 
 @s3.operation(
@@ -80,7 +82,7 @@ def list_multipart_uploads(call: Call, req: ListMultipartUploadsRequestTypeDef) 
         "Prefix": encode(req.get("Prefix", "")),
         "MaxUploads": most,
         "IsTruncated": page.truncated,
-        "Uploads": [listed_upload(call, encode(key), upload_id, upload) for (key, upload_id), upload in page.entries],
+        "Uploads": [listed_upload(bucket, encode(key), upload_id, upload) for (key, upload_id), upload in page.entries],
         "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
     }
     if page.truncated:
@@ -97,14 +99,14 @@ def marker(req: Input) -> tuple[str, ...]:
     return (key,) if key else ()
 
 
-def listed_upload(call: Call, key: str, upload_id: str, upload: Upload) -> dict[str, Any]:
+def listed_upload(bucket: Bucket, key: str, upload_id: str, upload: Upload) -> dict[str, Any]:
     """An upload as ListMultipartUploads tells it."""
     return {
         "UploadId": upload_id,
         "Key": key,
         "Initiated": when(upload.initiated),
         "StorageClass": upload.storage_class,
-        **people(call, upload),
+        **people(bucket, upload),
         "ChecksumAlgorithm": upload.algorithm,
         "ChecksumType": upload.checksum_type,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from fogbank.core.errors import AwsError
 
@@ -32,6 +33,7 @@ def check_key(key: str) -> None:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.")
 
 
+@lru_cache(maxsize=4096)
 def canonical_user(account: str) -> str:
     """An account's canonical user id: 64 hexadecimal digits that do not tell its number."""
     return hashlib.sha256(f"canonical-user:{account}".encode()).hexdigest()

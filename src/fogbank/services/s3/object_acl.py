@@ -36,12 +36,12 @@ def put_object_acl(call: Call, req: PutObjectAclRequestTypeDef) -> dict[str, Any
         raise AwsError("MissingSecurityHeader", "Your request was missing a required header", fields=fields)
     if bucket.ownership == acl.ENFORCED:
         check_enforced(req, bucket)
-        return versions.told(bucket, found)
+        return {}
     check_public(call, bucket, grants, "s3:PutObjectAcl")
     changed = msgspec.structs.replace(found, acl=grants)
     versions.update(call, bucket, req["Key"], changed)
     happened.tell(call, bucket, "ObjectAcl:Put", req["Key"], changed)
-    return versions.told(bucket, found)
+    return {}
 
 
 @s3.operation(

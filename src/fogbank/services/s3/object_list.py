@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.acl import owner_of
 from fogbank.services.s3.bucket import bad_token
 from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.pages import Page, Wanted, echoed, encoder, page_of, page_size
@@ -28,7 +29,7 @@ def list_objects_v2(call: Call, req: ListObjectsV2RequestTypeDef) -> dict[str, A
     token = req.get("ContinuationToken")
     after = read_marker(token, bad_token(token)) if token is not None else req.get("StartAfter", "")
     page = objects_after(call, req, after or "")
-    result = answer(call, req, page, canonical_user(call.account) if req.get("FetchOwner") else None)
+    result = answer(call, req, page, owners=bool(req.get("FetchOwner")))
     result |= echoed(req, "ContinuationToken", "StartAfter")
     result["KeyCount"] = len(page.entries) + len(page.prefixes)
     if page.truncated:
@@ -40,7 +41,7 @@ def list_objects_v2(call: Call, req: ListObjectsV2RequestTypeDef) -> dict[str, A
 def list_objects(call: Call, req: ListObjectsRequestTypeDef) -> dict[str, Any]:
     """A page of a bucket's objects; the caller names the key to go on behind."""
     page = objects_after(call, req, req.get("Marker", ""))
-    result = answer(call, req, page, canonical_user(call.account))
+    result = answer(call, req, page, owners=True)
     result["Marker"] = encoder(req)(req.get("Marker", ""))
     if page.truncated and "Delimiter" in req:
         result["NextMarker"] = encoder(req)(page.last[0])
@@ -55,13 +56,14 @@ def objects_after(call: Call, req: Input, after: str) -> Page[Object]:
     return page_of(call.tx, objects, wanted)
 
 
-def answer(call: Call, req: Input, page: Page[Object], owner: str | None) -> dict[str, Any]:
+def answer(call: Call, req: Input, page: Page[Object], *, owners: bool) -> dict[str, Any]:
     """What both versions of the listing answer."""
     encode = encoder(req)
     contents = [listed(encode(parts[0]), found) for parts, found in page.entries]
-    if owner is not None:
-        for entry in contents:
-            entry["Owner"] = {"ID": owner}
+    if owners:
+        bucket = open_bucket(call, req)
+        for entry, (_, found) in zip(contents, page.entries, strict=True):
+            entry["Owner"] = {"ID": canonical_user(owner_of(bucket, found))}
     if "RestoreStatus" in req.get("OptionalObjectAttributes", ()):
         for entry, (_, found) in zip(contents, page.entries, strict=True):
             entry |= restore_status(found, call.now)

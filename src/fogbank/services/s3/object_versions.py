@@ -11,6 +11,7 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.services.s3 import versions as places
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.acl import owner_of
 from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.object_list import listed
 from fogbank.services.s3.pages import Wanted, common_prefix, echoed, encoder, page_size
@@ -176,5 +177,5 @@ def marker(bucket: Bucket, key: str, found: Object) -> dict[str, Any]:
 
 def common(bucket: Bucket, found: Object) -> dict[str, Any]:
     """What a listing tells of versions and delete markers alike."""
-    owner = canonical_user(found.owner or bucket.account)
+    owner = canonical_user(owner_of(bucket, found))
     return {"VersionId": found.version, "IsLatest": not found.superseded, "Owner": {"ID": owner}}

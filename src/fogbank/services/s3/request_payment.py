@@ -25,7 +25,7 @@ KIND = "requestPayment"
 def put_bucket_request_payment(call: Call, req: PutBucketRequestPaymentRequestTypeDef) -> dict[str, Any]:
     """Have the requester, or the owner of the bucket, pay. Only the former is kept: requests look whether there is anything."""
     bucket = open_bucket(call, req)
-    payer = req["RequestPaymentConfiguration"]["Payer"]
+    payer: str = req["RequestPaymentConfiguration"]["Payer"]
     if payer == "Requester":
         configuration.keep(call.tx, bucket, KIND, {"Payer": payer})
     elif payer == "BucketOwner":

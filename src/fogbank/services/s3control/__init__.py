@@ -1,0 +1,1 @@
+"""Amazon S3 Control: what S3 keeps for a whole account."""
