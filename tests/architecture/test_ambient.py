@@ -15,6 +15,7 @@ PLACES = {
     "src/fogbank/core/clock.py": "the clock",
     "src/fogbank/core/ids.py": "ids and secrets",
     "src/fogbank/core/vault.py": "nonces of sealed secrets, unless they are passed",
+    "src/fogbank/store/chunks.py": "nonces, which are never to come twice under one key",
     "src/fogbank/store/blobs.py": "names of temporary files, which must differ between processes",
     "src/fogbank/gateway/worker.py": "ids of a worker's requests begin with the worker's own",
     "src/fogbank/region/data.py": "the root key of a new region, before there is anything to pass",

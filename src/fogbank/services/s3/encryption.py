@@ -196,6 +196,11 @@ def told(encryption: Encryption | None) -> dict[str, Any]:
     return {"ServerSideEncryption": encryption.algorithm, "SSEKMSKeyId": encryption.key_id, **bucket_key}
 
 
+def told_by_service(encryption: Encryption | None) -> dict[str, Any]:
+    """The same where S3 says nothing of customers' keys."""
+    return {} if encryption is not None and encryption.algorithm == SSE_C else told(encryption)
+
+
 def told_made(encryption: Encryption | None) -> dict[str, Any]:
     """The same for what was just made, whose caller is told its context, too."""
     if encryption is None or not encryption.context:

@@ -54,7 +54,7 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
         "Key": req["Key"],
         "ETag": f'"{made.etag}"',
         **versions.written(bucket, made),
-        **encryption.told(made.encryption),
+        **encryption.told_by_service(made.encryption),
         **checksums.told(checksum),
     }
 

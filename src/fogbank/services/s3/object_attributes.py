@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.core.errors import AwsError
+from fogbank.core.service import Permission
 from fogbank.services.s3 import checksums, encryption, versions
 from fogbank.services.s3.access import open_bucket, open_object
 from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
@@ -18,16 +19,24 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectAttributesRequestTypeDef
 
     from fogbank.core.call import Call
+    from fogbank.core.service import Input
     from fogbank.services.s3.records import Checksum, Object, PartInfo
 
 ATTRIBUTES: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 PAGE: Final = 1000  # parts
 
 
+def read_permission(_call: Call, req: Input) -> list[Permission]:
+    """It takes the right to read the object, too."""
+    action = "s3:GetObjectVersion" if "VersionId" in req else "s3:GetObject"
+    return [Permission(action, f"arn:aws:s3:::{req['Bucket']}/{req['Key']}", req)]
+
+
 @s3.operation(
     "read",
     "object",
     variants={"VersionId": "s3:GetObjectVersionAttributes"},
+    also=read_permission,
     takes=f"Bucket Key VersionId MaxParts PartNumberMarker ObjectAttributes {CUSTOMER} RequestPayer ExpectedBucketOwner",
 )
 def get_object_attributes(call: Call, req: GetObjectAttributesRequestTypeDef) -> dict[str, Any]:
