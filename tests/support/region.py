@@ -24,7 +24,7 @@ from fogbank.core.vault import Vault
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.uses import Uses
-from fogbank.region.events import KINDS, EventLog, EventReader
+from fogbank.region.events import KINDS, LOGS, EventLog, EventReader
 from fogbank.services import registry
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -108,9 +108,9 @@ class LocalRegion:
             operations=registry.operation,
         )
         self.background = Background(self.region, Options())
-        for kind in KINDS:
+        for kind in LOGS:
             (directory / "events" / kind).mkdir(parents=True, exist_ok=True)
-        self.logs = {kind: EventLog(directory / "events" / kind, 16 << 20) for kind in KINDS}
+        self.logs = {kind: EventLog(directory / "events" / kind, 16 << 20) for kind in LOGS}
         self.recorder = Recorder(self.logs, self._loop)
         self.identities = Directory(Root(ACCOUNT, KEY_ID, SECRET, dev), self.region.vault)
         self.uses = Uses(self.region.store, self._loop)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Literal
+
+    Kind = Literal["management", "data", "access"]
 
 
 class Event(Protocol):
@@ -28,9 +30,15 @@ class Event(Protocol):
 class Events(Protocol):
     """The log of all processes."""
 
+    def since(self, kind: Kind, offsets: dict[str, int], most: int = ...) -> Sequence[Event]:
+        """What was appended behind `offsets` (by segment, brought up to date), in the order of answers; `most` bytes of a segment."""
+
+    def forget(self, kind: Kind, offsets: dict[str, int]) -> None:
+        """Delete the segments that were read to their ends and that nobody appends to; `offsets` then has only those that are left."""
+
     def newest(
         self,
-        kind: Literal["management", "data"],
+        kind: Kind,
         *,
         since: int = 0,
         until: int = ...,

@@ -177,7 +177,8 @@ class Service:
 
     `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's); `policy` the
     policy of the resource; `tags` its tags; `keys` the condition keys of the service, in lower case, for a resource's ARN.
-    `verify` checks the body of an operation that does not stream, as far as the request says what it is. `modules` hold the
+    `verify` checks the body of an operation that does not stream, as far as the request says what it is; `watched` tells whether the
+    addressed resource has its access logged, which the gateway then does (core.events, `access`). `modules` hold the
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
     its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, and to `gauges`, which tell what metrics
     show of its state. `cross_origin` gives the headers that an answer to a page of another origin has, by the request and the
@@ -196,6 +197,7 @@ class Service:
         tags: Callable[[Call, Any, str], Mapping[str, str]] | None = None,
         keys: Callable[[Call, Any, str], Context] | None = None,
         verify: Callable[[HttpRequest, wire.Operation], None] | None = None,
+        watched: Callable[[Call, Any], bool] | None = None,
     ) -> None:
         self.name = name
         self.model = wire.load(name)
@@ -207,6 +209,7 @@ class Service:
         self.tags = tags
         self.keys = keys
         self.verify = verify
+        self.watched = watched
         self.effects: dict[str, EffectHandler] = {}
         self.chores: list[Chore] = []
         self.gauges: list[Callable[[Tx], Iterable[Gauge]]] = []

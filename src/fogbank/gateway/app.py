@@ -124,6 +124,7 @@ class Gateway:
             parsed = steps.parse(authenticated)
             record.input = parsed.input
             call = self._call(tx, parsed, record)
+            record.watched = steps.is_watched(call, parsed)
             authorised = steps.authorise(call, parsed)
             if authorised.bound.access == "read":
                 return self._render(record, authorised, self._handle(call, authorised))
@@ -173,6 +174,7 @@ class Gateway:
         except BaseException:
             await bodies.discard(spooled)
             raise
+        record.body_read()
         return await self._write_with(record, authorised, spooled, body)
 
     async def _write_with(self, record: Record, authorised: steps.Authorised, spooled: Spool, body: Body) -> Any:

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from fogbank.gateway import access
 from fogbank.gateway.event import Meaning, told
 from fogbank.gateway.respond import size_of
 from fogbank.gateway.traffic import Traffic
@@ -36,7 +37,8 @@ class Record:
     """What is known of a request so far; the steps fill it in, so that a failure at any of them can be told and logged."""
 
     __slots__ = (
-        "asked", "at", "claim", "error", "id", "identified", "input", "message", "principal", "request", "result", "started",
+        "asked", "at", "claim", "error", "id", "identified", "input", "message", "principal", "read", "request", "result", "started",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, request: HttpRequest, request_id: str, at: datetime) -> None:
@@ -50,8 +52,14 @@ class Record:
         self.input: Mapping[str, Any] | None = None
         self.asked: list[Asked] = []
         self.result: Any = None
+        self.read = 0.0  # when its body was there, on the clock of `started`
+        self.watched = False  # its resource has its access logged
         self.error = ""
         self.message = ""
+
+    def body_read(self) -> None:
+        """The body is there."""
+        self.read = time.perf_counter()
 
     @property
     def operation(self) -> str:
@@ -110,6 +118,8 @@ class Recorder:
         self._answered = max(self._answered + 1, int(record.at.timestamp() * 1e6) + microseconds)
         sent = size_of(record.request.method, response)
         self.traffic.take(record, response.status, sent)
+        if record.watched:
+            self._watch(record, response.status, microseconds, sent)
         if (
             len(record.request.body) < MOST_KEPT
             and record.identified is not None
@@ -126,6 +136,12 @@ class Recorder:
                 self._write(event.kind)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH, self._flush)
+
+    def _watch(self, record: Record, status: int, microseconds: int, sent: int) -> None:
+        """Write what is kept of a request for a log of its resource's owner."""
+        for line in access.lines(record, status, microseconds, self._answered, sent):
+            self._waiting["access"].add(line, self._answered)
+        self._append("access")
 
     def _defer(self, record: Record, status: int, microseconds: int, sent: int) -> None:
         """Have a data event made with others. It tells nothing of the result, which may be large."""

@@ -253,6 +253,12 @@ def parse(authenticated: Authenticated) -> Parsed:
     return Parsed(authenticated, bound, found if bound.reads is None else bound.reads(found))
 
 
+def is_watched(call: Call, parsed: Parsed) -> bool:
+    """Whether the addressed resource has its access logged."""
+    watched = parsed.bound.service.watched
+    return watched is not None and watched(call, parsed.input)
+
+
 def authorise(call: Call, parsed: Parsed) -> Authorised:
     """Ask for every permission that the request needs."""
     authorising.authorise(call, parsed.authenticated.identified.meaning.protocol)

@@ -94,6 +94,7 @@ def open_logs(settings: Settings) -> dict[Kind, EventLog]:
     return {
         "management": EventLog(events / "management", settings.events_size, workers),
         "data": EventLog(events / "data", settings.data_events_size, workers),
+        "access": EventLog(events / "access", settings.data_events_size, workers),
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fogbank.region.errors import RegionError
-from fogbank.region.events import KINDS
+from fogbank.region.events import LOGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ class DataDir:
             # The secrets below are only as private as this directory: a wider mode is put right, not accepted.
             if self.root.stat().st_mode & 0o077:
                 self.root.chmod(0o700)
-            for path in (self.run, self.logs, self.state, self.blobs, *(self.events / kind for kind in KINDS)):
+            for path in (self.run, self.logs, self.state, self.blobs, *(self.events / kind for kind in LOGS)):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise RegionError(f"cannot use the data directory {self.root}: {error.strerror}") from None

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Kind = Literal["management", "data"]
+Kind = Literal["management", "data", "access"]
 KINDS: tuple[Kind, ...] = ("management", "data")
+LOGS: tuple[Kind, ...] = (*KINDS, "access")  # what services are to deliver of requests, besides the events
 SUFFIX = ".ndjson"
 LAST_TIME = 9_999_999_999_999_999  # microseconds: the year 2286
 MOST_SEGMENTS = 1024
@@ -190,19 +191,32 @@ class EventReader:
             if before is None or (-found.answered, found.segment) > (-before[0], before[1]):
                 yield found
 
-    def since(self, kind: Kind, offsets: dict[str, int]) -> list[Found]:
-        """What was appended behind `offsets` (by segment, brought up to date), in the order of answers."""
+    def since(self, kind: Kind, offsets: dict[str, int], most: int = LAST_TIME) -> list[Found]:
+        """What was appended behind `offsets` (by segment, brought up to date), in the order of answers; `most` bytes of a segment."""
         directory, found = self._root / kind, []
         for one in segments(directory):
             start = offsets.get(one.name, 0)
             if one.size <= start:
                 continue
-            text = _read(directory / one.name, start, one.size - start)
+            text = _read(directory / one.name, start, min(one.size - start, most))
             whole = text[: text.rfind(b"\n") + 1]
             offsets[one.name] = start + len(whole)
             lines = ((time_of(line), line) for line in whole.split(b"\n"))
             found += [Found(at, one.name, line) for at, line in lines if at is not None]
         return sorted(found)
+
+    def forget(self, kind: Kind, offsets: dict[str, int]) -> None:
+        """Delete the segments that were read to their ends and that nobody appends to; `offsets` then has only those that are left."""
+        directory = self._root / kind
+        found = segments(directory)
+        live = _live(found)
+        for one in found:
+            if one not in live and offsets.get(one.name, 0) >= one.size:
+                with contextlib.suppress(OSError):
+                    os.unlink(directory / one.name)
+        left = {one.name for one in segments(directory)}
+        for name in offsets.keys() - left:
+            del offsets[name]
 
     def ends(self, kind: Kind) -> dict[str, int]:
         """The offsets that mean `from now on` to `since`."""
