@@ -52,7 +52,7 @@ def wanted_lock(now: datetime, req: Input, lock: Lock) -> Lock:
     """The lock with the retention that a request asks for; an empty one removes it."""
     retention = req.get("Retention") or {}
     mode, until = retention.get("Mode"), retention.get("RetainUntilDate")
-    if mode is None and until is None:
+    if mode is None and until is None and "Retention" in req:
         return msgspec.structs.replace(lock, mode="", until=0)
     if until is None or mode not in object_lock.MODES:
         what = "The XML you provided was not well-formed or did not validate against our published schema"
