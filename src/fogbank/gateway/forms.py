@@ -144,6 +144,8 @@ class Parts:
         self._chunks = bodies.chunks(source)
         self._parser = PushMultipartParser(boundary, max_header_size=MOST, max_segment_count=PARTS)
         self._events: Iterator[Any] = iter(())
+        self._parsed = 0  # bytes of the chunks so far
+        self._at_file = False
 
     async def fields(self) -> dict[str, str]:
         """The fields before the file, by their names in lower case."""
@@ -152,6 +154,7 @@ class Parts:
             self._count(part)
             name = part.name.lower()
             if name == "file":
+                self._at_file = True
                 self.filename = last_segment(part.filename or "")
                 return found
             found[name] = await self._text()
@@ -197,10 +200,13 @@ class Parts:
                 event = next(self._events, END)
                 if event is not END:
                     return event
+                if self._parsed > MOST and not self._at_file:
+                    raise too_much()
                 chunk = await anext(self._chunks, None)
                 if chunk is None:
                     self._parser.close()
                     return END
+                self._parsed += len(chunk)
                 self._events = self._parser.parse(chunk)
             except ParserLimitReached:
                 raise too_much() from None
