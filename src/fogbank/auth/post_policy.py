@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_POLICY = 20_480  # bytes: all of a form before its file, as S3 bounds it
 MAX_LENGTH = 1 << 63
+_SIGNED = frozenset({"x-amz-credential", "x-amz-signature", "awsaccesskeyid", "signature"})
 _REQUIRED = ("x-amz-credential", "x-amz-date", "x-amz-signature")
 # Fields that need no condition: the policy cannot name itself or its signature, and the file is the body.
 _UNCONDITIONAL = frozenset({"policy", "x-amz-signature", "file", "bucket", "awsaccesskeyid", "signature"})
@@ -63,6 +64,8 @@ class PostPolicy(msgspec.Struct, frozen=True):
 def post_claim(fields: Mapping[str, str]) -> Claim | None:
     """The claim that a form makes, or None if it carries no policy (an anonymous upload). `fields` have lower-case names."""
     if "policy" not in fields:
+        if _SIGNED & fields.keys():
+            raise _argument("policy", fields, "Bucket POST must contain a field named 'policy'.")
         return None
     if "x-amz-algorithm" not in fields and "signature" in fields:
         return _claim_of_version2(fields)

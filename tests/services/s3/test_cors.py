@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from fogbank.services.s3.cors import fits
 from services.helpers import code, dev, error_of, refusal, signed
 from services.s3.forms import body, send
 from support.region import HOST
@@ -302,3 +306,12 @@ def test_other_services_say_nothing_of_origins(region: LocalRegion) -> None:
     form = {"content-type": "application/x-www-form-urlencoded", "origin": ORIGIN, "host": HOST}
     answer = region.raw("POST", "/", form, b"Action=GetCallerIdentity&Version=2011-06-15")
     assert control(answer.headers) == {}
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text("ab*", max_size=6), st.text("ab", max_size=8))
+def test_patterns(pattern: str, text: str) -> None:
+    """One wildcard stands for any run of characters, an empty one too."""
+    assume(pattern.count("*") <= 1)
+    meant = re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) is not None
+    assert fits(pattern, text) == meant

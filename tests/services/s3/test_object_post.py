@@ -392,12 +392,13 @@ K = {**SIGNED, "key": "k"}
         (body(K, b"x", behind=part("more", b"y" * 30_000)), BAD),
         (body(K, b"x").replace(b"form-data", b"attachment"), BAD),
         (body({"key": "k", "policy": "x"}, b"x"), "InvalidArgument"),
+        (body({"key": "k", "AWSAccessKeyId": KEY_ID, "signature": "x"}, b"x"), "InvalidArgument"),
         (body({**SIGNED, "key": "k" * 1025}, b"x"), "KeyTooLongError"),
         (body({**SIGNED, "key": "k\0"}, b"x"), "InvalidURI"),
         (body({**K, "x-amz-meta-a": "v" * 3000}, b"x"), "MetadataTooLarge"),
         (body({**K, "policy": "x"}, b"x"), "SignatureDoesNotMatch"),
     ],
-    ids=range(24),
+    ids=range(25),
 )
 def test_hostile_forms(region: LocalRegion, s3: Any, bucket: str, form: bytes, expected: str) -> None:
     status, found = error_of(send(region, bucket, form, **{"content-length": str(len(form))}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.helpers import FILE, pattern
+from services.helpers import FILE, make_public, pattern
 from support.region import HOST
 
 if TYPE_CHECKING:
@@ -350,3 +350,43 @@ def test_over_tls(region: LocalRegion, s3: Any, public: str) -> None:
     """A redirect has the protocol that the request had."""
     configure(s3, INDEX, rule(PREFIX, ReplaceKeyWith="x"))
     assert get(region, "/docs/a", host=SITE.replace(HOST, HOST)).headers["location"].startswith("http://")
+
+
+def test_websites_of_requester_pays_buckets(region: LocalRegion, s3: Any, site: str) -> None:
+    """Anybody is nobody who could pay."""
+    s3.put_bucket_request_payment(Bucket=site, RequestPaymentConfiguration={"Payer": "Requester"})
+    assert get(region, "/").status == 403
+
+
+def test_pages_that_are_encrypted(region: LocalRegion, s3: Any, site: str) -> None:
+    """With S3's own key they are anybody's; nobody asks KMS for a key."""
+    put(s3, "sealed", "x", ServerSideEncryption="AES256")
+    put(s3, "locked", "x", ServerSideEncryption="aws:kms")
+    assert get(region, "/sealed").body == b"x"
+    assert get(region, "/locked").status in (400, 403)
+
+
+def test_pages_that_an_acl_opens(region: LocalRegion, s3: Any) -> None:
+    s3.create_bucket(Bucket="acls", ObjectOwnership="ObjectWriter")
+    make_public(s3, "acls")
+    s3.put_bucket_website(Bucket="acls", WebsiteConfiguration=INDEX)
+    s3.put_object(Bucket="acls", Key="index.html", Body=b"open", ACL="public-read")
+    s3.put_object(Bucket="acls", Key="closed", Body=b"closed")
+    host = "acls.s3-website.localhost"
+    assert get(region, "/", host=host).body == b"open"
+    assert get(region, "/closed", host=host).status == 403
+
+
+def test_pages_of_versioned_buckets(region: LocalRegion, s3: Any, site: str) -> None:
+    s3.put_bucket_versioning(Bucket=site, VersioningConfiguration={"Status": "Enabled"})
+    put(s3, "index.html", "new")
+    assert get(region, "/").body == b"new"
+    s3.delete_object(Bucket=site, Key="index.html")
+    allow(s3, "s3:ListBucket")
+    gone = get(region, "/")
+    assert (gone.status, gone.body) == (404, b"sorry")
+
+
+def test_archived_pages(region: LocalRegion, s3: Any, site: str) -> None:
+    put(s3, "cold", "x", StorageClass="GLACIER")
+    assert (get(region, "/cold").status, get(region, "/cold").body) == (403, b"sorry")
