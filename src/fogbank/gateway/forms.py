@@ -231,8 +231,9 @@ def malformed() -> AwsError:
 
 def too_much() -> AwsError:
     """The error for a form that has more before its file than it may."""
-    message = "Your POST request fields preceding the upload file were too large."
-    return AwsError("MaxPostPreDataLengthExceeded", message, status=400)
+    message = "Your POST request fields preceeding the upload file was too large."  # AWS's spelling
+    fields = {"MaxPostPreDataLengthBytes": MOST}
+    return AwsError("MaxPostPreDataLengthExceeded", message, status=400, fields=fields)
 
 
 def no_file() -> AwsError:
