@@ -6,15 +6,29 @@ import hashlib
 import http.client
 import random
 import threading
+from base64 import b64encode
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 BUCKET = "crash"
 ABSENT = b""
 TIMEOUT = 10
+
+
+class Reply(NamedTuple):
+    """What is looked at of an answer."""
+
+    status: int
+    body: bytes
+    etag: str
+    version: str
 
 
 class Connection:
@@ -25,15 +39,18 @@ class Connection:
         self._signer = S3SigV4Auth(Credentials(key, secret), "s3", "us-east-1")
         self._http = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=TIMEOUT)
 
-    def request(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes, str]:
-        """Status, body and ETag. Raises OSError or HTTPException when the connection breaks."""
-        signed = AWSRequest(method, self._endpoint + target, data=body)
+    def request(self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+        """The answer. Raises OSError or HTTPException when the connection breaks."""
+        signed = AWSRequest(method, self._endpoint + target, data=body, headers=dict(headers or {}))
         signed.headers["X-Amz-Content-SHA256"] = hashlib.sha256(body).hexdigest()
+        if method == "PUT":  # what sets a lock must say a digest of its body
+            signed.headers["Content-MD5"] = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         self._signer.add_auth(signed)
         try:
             self._http.request(method, target, body, dict(signed.headers))
             answer = self._http.getresponse()
-            return answer.status, answer.read(), answer.headers.get("ETag", "")
+            etag, version = (answer.headers.get(name, "") for name in ("ETag", "x-amz-version-id"))
+            return Reply(answer.status, answer.read(), etag, version)
         except (OSError, http.client.HTTPException):
             self._http.close()
             raise
@@ -71,6 +88,7 @@ class Client(threading.Thread):
         self._name = name
         self._random = random.Random(seed)
         self._seed = seed
+        self._source = ""  # the key that the next body is copied from
         self.may_be = may_be
         self.acknowledged = 0
         self.refused: list[tuple[int, bytes]] = []
@@ -104,34 +122,48 @@ class Client(threading.Thread):
                 self.refused.append((status, key.encode()))
 
     def _wanted(self, key: str, number: int) -> bytes:
+        self._source = ""
         kind = self._random.random()
         if kind < 0.15:
             return ABSENT
-        size = self._random.randrange(100_000, 400_000) if kind < 0.3 else self._random.randrange(0, 9000)
+        if kind < 0.25 and (source := self._settled(key)):
+            self._source = source
+            return self.may_be[source][0]
+        size = self._random.randrange(100_000, 400_000) if kind < 0.4 else self._random.randrange(0, 9000)
         return content(key, self._seed * 100_000 + number, size)
+
+    def _settled(self, but: str) -> str:
+        """A key whose body is known."""
+        keys = [key for key, may in self.may_be.items() if key != but and len(may) == 1 and may[0] != ABSENT]
+        return self._random.choice(keys) if keys else ""
 
     def _write(self, key: str, wanted: bytes) -> int:
         target = f"/{BUCKET}/{quote(key)}"
         if wanted == ABSENT:
             return self._connection.request("DELETE", target)[0]
+        if self._source:
+            headers = {"x-amz-copy-source": f"/{BUCKET}/{quote(self._source)}"}
+            return self._connection.request("PUT", target, headers=headers).status
         if len(wanted) > 100_000 and self._random.random() < 0.5:
-            return self._multipart(target, wanted)
-        return self._connection.request("PUT", target, wanted)[0]
+            return multipart(self._connection, target, wanted).status
+        return self._connection.request("PUT", target, wanted).status
 
-    def _multipart(self, target: str, wanted: bytes) -> int:
-        started = self._connection.request("POST", f"{target}?uploads=")[1]
-        upload = started.partition(b"<UploadId>")[2].partition(b"</UploadId>")[0].decode()
-        etag = self._connection.request("PUT", f"{target}?partNumber=1&uploadId={upload}", wanted)[2]
-        part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
-        body = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
-        return self._connection.request("POST", f"{target}?uploadId={upload}", body)[0]
+
+def multipart(connection: Connection, target: str, body: bytes) -> Reply:
+    """Put an object as an upload of one part."""
+    started = connection.request("POST", f"{target}?uploads=").body
+    upload = started.partition(b"<UploadId>")[2].partition(b"</UploadId>")[0].decode()
+    etag = connection.request("PUT", f"{target}?partNumber=1&uploadId={upload}", body).etag
+    part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+    complete = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
+    return connection.request("POST", f"{target}?uploadId={upload}", complete)
 
 
 def lost(connection: Connection, may_be: dict[str, list[bytes]]) -> list[str]:
     """What is not as acknowledged. What is settled by this look is the truth for the next one."""
     wrong = []
     for key, allowed in may_be.items():
-        status, body, _ = connection.request("GET", f"/{BUCKET}/{quote(key)}")
+        status, body, *_ = connection.request("GET", f"/{BUCKET}/{quote(key)}")
         found = ABSENT if status == 404 else body
         if status not in (200, 404) or found not in allowed:
             wrong.append(f"{key}: {status}, {body[:40]!r}, whole: {is_whole(key, body)}, of {len(allowed)}")

@@ -10,22 +10,26 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crash import versioned
 from crash.load import BUCKET, Client, Connection, lost
+from fogbank.cli import fsck
+from fogbank.core.clock import Clock
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
-from fogbank.store.upkeep import Corrupt, scrub
+from fogbank.store.upkeep import Corrupt, scrub, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REGION_KILLS = int(os.environ.get("TEST_REGION_KILLS", "200"))
-PART_KILLS = int(os.environ.get("TEST_PART_KILLS", "240"))
-CLIENTS = 4
+REGION_KILLS = int(os.environ.get("TEST_REGION_KILLS", "120"))
+PART_KILLS = int(os.environ.get("TEST_PART_KILLS", "200"))
+CLIENTS = 2  # of each kind
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(900), pytest.mark.xdist_group("crash")]
 
@@ -62,10 +66,11 @@ class Killed:
         state = self.state()
         return {"supervisor": state["supervisor"]["pid"]} | {n: c["pid"] for n, c in state["children"].items()}
 
-    def kill(self) -> None:
-        """Kill all of it, and wait until it is gone."""
-        pids = list(self.pids().values())
-        for pid in pids:
+    def kill(self, *, only: str = "") -> None:
+        """Kill all of it, or only the supervisor, with which the rest goes; and wait until all is gone."""
+        named = self.pids()
+        pids = list(named.values())
+        for pid in [named[only]] if only else pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 20
@@ -93,22 +98,50 @@ def killed(tmp_path: Path) -> Iterator[Killed]:
     made.end()
 
 
-def load(region: Killed, round_: int, may_be: list[dict[str, list[bytes]]], *, stubborn: bool = False) -> list[Client]:
-    clients = [
-        Client(region.connect(), f"client{n}", round_ * CLIENTS + n, known, stubborn=stubborn)
-        for n, known in enumerate(may_be)
-    ]
-    for client in clients:
-        client.start()
-    return clients
+class Load:
+    """Clients of two buckets: some overwrite and delete, copy and upload in parts; some do so with versions, and hold them."""
 
+    def __init__(self, region: Killed) -> None:
+        self._region = region
+        self.may_be: list[dict[str, list[bytes]]] = [{} for _ in range(CLIENTS)]
+        self.known = [versioned.Known(f"client{n}") for n in range(CLIENTS)]
+        self._clients: list[Client] = []
+        self._versioned: list[versioned.VersionedClient] = []
+        make_bucket(region)
+        connection = region.connect()
+        versioned.make_bucket(connection)
+        connection.close()
 
-def settle(clients: list[Client]) -> int:
-    for client in clients:
-        client.join(30)
-        assert not client.is_alive()
-        assert not client.refused
-    return sum(client.acknowledged for client in clients)
+    def start(self, round_: int, *, stubborn: bool = False) -> None:
+        connect, seed = self._region.connect, round_ * CLIENTS
+        self._clients = [
+            Client(connect(), f"client{n}", seed + n, known, stubborn=stubborn) for n, known in enumerate(self.may_be)
+        ]
+        self._versioned = [
+            versioned.VersionedClient(connect(), seed + n, known, stubborn=stubborn)
+            for n, known in enumerate(self.known)
+        ]
+        for client in (*self._clients, *self._versioned):
+            client.start()
+
+    def settle(self) -> int:
+        """Wait until all clients have found the region gone; how many writes of this round were acknowledged."""
+        for client in (*self._clients, *self._versioned):
+            client.join(30)
+            assert not client.is_alive()
+        assert not [line for client in self._clients for line in client.refused]
+        assert not [line for known in self.known for line in known.refused]
+        acknowledged = sum(client.acknowledged for client in self._clients) + sum(k.acknowledged for k in self.known)
+        for known in self.known:
+            known.acknowledged = 0
+        return acknowledged
+
+    def check(self) -> None:
+        connection = self._region.connect()
+        wrong = [line for known in self.may_be for line in lost(connection, known)]
+        wrong += [line for known in self.known for line in versioned.lost(connection, known)]
+        connection.close()
+        assert not wrong
 
 
 def make_bucket(region: Killed) -> None:
@@ -117,52 +150,48 @@ def make_bucket(region: Killed) -> None:
     connection.close()
 
 
-def check(region: Killed, may_be: list[dict[str, list[bytes]]]) -> None:
-    connection = region.connect()
-    wrong = [line for known in may_be for line in lost(connection, known)]
-    connection.close()
-    assert not wrong
-
-
-def check_bytes(region: Killed) -> None:
-    """Nothing that is referred to is missing or damaged, by the store's own checksums."""
+def check_state(region: Killed) -> None:
+    """All bytes are as they were written, all invariants hold, and nothing is left behind that is not swept."""
+    region.kill()
     store, blobs = SqliteStore(region.data / "state/state.db"), Blobs(region.data / "blobs")
+    sum(sweep(blobs, store, Clock().now(), timedelta(seconds=-1)))
+    problems = [problem.what for problem in fsck.check(store, blobs)]
     damaged = [step for step in scrub(blobs, store) if isinstance(step, Corrupt)]
     store.close()
+    assert not problems
     assert not damaged
+    region.start()
 
 
 def test_kill_the_whole_region(killed: Killed) -> None:
-    make_bucket(killed)
-    chance, acknowledged = random.Random(1), 0
-    may_be: list[dict[str, list[bytes]]] = [{} for _ in range(CLIENTS)]
+    chance, acknowledged, load = random.Random(1), 0, Load(killed)
     for round_ in range(REGION_KILLS):
-        clients = load(killed, round_, may_be)
+        load.start(round_)
         time.sleep(chance.uniform(0.01, 0.25))
-        killed.kill()
-        acknowledged += settle(clients)
+        killed.kill(only=chance.choice(("", "supervisor")))
+        acknowledged += load.settle()
         killed.start()
-        check(killed, may_be)
+        load.check()
     assert acknowledged > REGION_KILLS * 5
-    check_bytes(killed)
+    print(f"{REGION_KILLS} kills, {acknowledged} writes acknowledged")
+    check_state(killed)
 
 
 def test_kill_workers_and_the_control_process(killed: Killed) -> None:
     """The supervisor starts each again; clients that lost their connection find the region there."""
-    make_bucket(killed)
-    chance, kills, rounds = random.Random(2), 0, 0
-    may_be: list[dict[str, list[bytes]]] = [{} for _ in range(CLIENTS)]
+    chance, kills, rounds, acknowledged, load = random.Random(2), 0, 0, 0, Load(killed)
     while kills < PART_KILLS:
         rounds += 1
-        clients = load(killed, rounds, may_be, stubborn=True)
+        load.start(rounds, stubborn=True)
         for _ in range(8):
             time.sleep(chance.uniform(0.005, 0.06))
             kills += kill_one(killed, chance)
         killed.kill()
-        settle(clients)
+        acknowledged += load.settle()
         killed.start()
-        check(killed, may_be)
-    check_bytes(killed)
+        load.check()
+    print(f"{kills} kills, {acknowledged} writes acknowledged")
+    check_state(killed)
 
 
 def kill_one(region: Killed, chance: random.Random) -> int:
