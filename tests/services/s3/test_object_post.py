@@ -328,6 +328,29 @@ def test_encryption(region: LocalRegion, s3: Any, presign: Any) -> None:
     )
 
 
+def test_acl(region: LocalRegion, s3: Any) -> None:
+    """It takes the permission that an ACL on PutObject takes."""
+    s3.create_bucket(Bucket="acls", ObjectOwnership="ObjectWriter")
+    make_public(s3, "acls")
+    user = user_client(region, "s3")._request_signer._credentials
+    client = region.client("s3", user.access_key, user.secret_key, signature_version="s3v4")
+    form = client.generate_presigned_post("acls", "key", {"acl": "public-read"}, [{"acl": "public-read"}])
+    permit(region, allow("s3:PutObject"))
+    assert error_of(upload(region, form, b"x")) == (403, "AccessDenied")
+    permit(region, allow(["s3:PutObject", "s3:PutObjectAcl"]))
+    assert upload(region, form, b"x").status == 204
+    assert region.raw("GET", "/acls/key").body == b"x"
+
+
+def test_object_lock(region: LocalRegion, s3: Any) -> None:
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    client = region.client("s3", signature_version="s3v4")
+    fields = {"x-amz-object-lock-legal-hold": "ON", "x-amz-checksum-sha256": checksum("SHA256", b"x")}
+    form = client.generate_presigned_post("locked", "key", fields, [{name: text} for name, text in fields.items()])
+    version = upload(region, form, b"x").headers["x-amz-version-id"]
+    assert code(s3.delete_object, Bucket="locked", Key="key", VersionId=version) == "AccessDenied"
+
+
 def test_a_form_replaces_or_supersedes(region: LocalRegion, s3: Any, presign: Any) -> None:
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     first = upload(region, presign(), b"1").headers["x-amz-version-id"]
