@@ -88,10 +88,10 @@ def test_keys_that_are_not_rotated(region: LocalRegion, kms: Any, key: str) -> N
     for call in (
         kms.enable_key_rotation,
         kms.disable_key_rotation,
-        kms.get_key_rotation_status,
         kms.rotate_key_on_demand,
     ):
         assert code(call, KeyId=hmac) == "UnsupportedOperationException"
+    assert kms.get_key_rotation_status(KeyId=hmac)["KeyRotationEnabled"] is False
     kms.disable_key(KeyId=key)
     for call in (kms.enable_key_rotation, kms.disable_key_rotation, kms.rotate_key_on_demand):
         assert code(call, KeyId=key) == "DisabledException"

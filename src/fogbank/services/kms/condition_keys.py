@@ -179,7 +179,8 @@ def _operations(call: Call, names: Input) -> Value | None:
 
 
 def _constraint(call: Call, names: Input) -> Value | None:
-    return tuple(names.get("Constraints", ())) or None if call.bound.name == "CreateGrant" else None
+    given = names.get("Constraints", {})
+    return tuple(kind for kind in given if given[kind]) or None if call.bound.name == "CreateGrant" else None
 
 
 def _for_service(call: Call, _names: Input) -> Value | None:

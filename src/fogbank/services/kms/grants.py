@@ -16,7 +16,7 @@ from fogbank.auth.policy.principals import Principals
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.identity.named import arn_of_id, id_of
 from fogbank.services.kms.addressing import by_id, find
-from fogbank.services.kms.granted import addressed_grant, constraint_of
+from fogbank.services.kms.granted import CONSTRAINTS, addressed_grant, constraint_of
 from fogbank.services.kms.listing import FEW, after, behind, paged
 from fogbank.services.kms.records import Grant, granted, grants, retirable, when
 from fogbank.services.kms.service import kms, need
@@ -104,7 +104,7 @@ def constrained(req: Input, key: Key) -> tuple[str, dict[str, str]]:
     given = req.get("Constraints") or {}
     if "SourceArn" in given:
         raise not_implemented("CreateGrant with a SourceArn constraint")
-    if len(given) > 1:
+    if all(given.get(member) for member in CONSTRAINTS):
         raise validation("A grant has one constraint on the encryption context.")
     constraint, context = constraint_of(req)
     if constraint and key.spec != SYMMETRIC:

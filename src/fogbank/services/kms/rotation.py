@@ -61,8 +61,8 @@ def schedule(call: Call, key: Key, period: int) -> None:
 
 @kms.operation("read", "shared", takes="KeyId", needs_policy=True)
 def get_key_rotation_status(call: Call, req: Input) -> dict[str, Any]:
-    """Whether and when a key is rotated."""
-    key = rotatable(find(call, req["KeyId"]))
+    """Whether and when a key is rotated: those that cannot be are not."""
+    key = find(call, req["KeyId"])
     if managed.service_of(key) is not None:
         return {"KeyId": key.arn, "KeyRotationEnabled": True, "RotationPeriodInDays": YEAR}
     told: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": bool(key.period) and key.state != PENDING_DELETION}
