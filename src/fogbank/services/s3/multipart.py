@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.call import Sealing
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, content, encryption, object_lock
+from fogbank.services.s3 import checksums, content, encryption, object_lock, object_state
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import CUSTOMER, KEY, MANAGED, customer_of
@@ -58,6 +58,7 @@ def create_multipart_upload(call: Call, req: CreateMultipartUploadRequestTypeDef
     uploads.put(call.tx, upload, req["Bucket"], req["Key"], upload_id)
     told = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if "ChecksumAlgorithm" in req else {}
     told |= encryption.told_made(sealed)
+    told |= object_state.abortion(call, bucket, req["Key"], upload)
     return {"Bucket": req["Bucket"], "Key": req["Key"], "UploadId": upload_id, **told}
 
 

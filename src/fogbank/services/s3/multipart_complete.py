@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fogbank.core.digests import base64, combine, digest
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, encryption, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, object_state, versions
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
 from fogbank.services.s3.multipart import MAX_PARTS, check_part_customer, open_upload
@@ -54,6 +54,7 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
         "Key": req["Key"],
         "ETag": f'"{made.etag}"',
         **versions.written(bucket, made),
+        **object_state.expiration(call, bucket, req["Key"], made),
         **encryption.told_by_service(made.encryption),
         **checksums.told(checksum),
     }

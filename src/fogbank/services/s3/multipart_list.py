@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.digests import base64
-from fogbank.services.s3 import checksums
+from fogbank.services.s3 import checksums, object_state
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.acl import owner_of
 from fogbank.services.s3.multipart import open_upload
@@ -47,6 +47,7 @@ def list_parts(call: Call, req: ListPartsRequestTypeDef) -> dict[str, Any]:
         **people(open_bucket(call, req), upload),
         "StorageClass": upload.storage_class,
     }
+    result |= object_state.abortion(call, open_bucket(call, req), req["Key"], upload)
     return result | {"ChecksumAlgorithm": upload.algorithm, "ChecksumType": upload.checksum_type}
 
 

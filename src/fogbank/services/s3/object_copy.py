@@ -17,7 +17,7 @@ from fogbank.core.call import Sealing, Taking
 from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.service import Permission
-from fogbank.services.s3 import checksums, conditions, content, encryption, storage_classes, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, object_state, storage_classes, versions
 from fogbank.services.s3.access import open_bucket, open_named, open_object
 from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import AES256, COPY_SOURCE, CUSTOMER, KEY, MANAGED, customer_of, wanted
@@ -141,7 +141,8 @@ def copy_object(call: Call, req: CopyObjectRequestTypeDef) -> dict[str, Any]:
     made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:Copy")
     told = {"ETag": f'"{made.etag}"', "LastModified": when(made.modified), **checksums.told(made.checksum)}
     sealed = encryption.told_made(made.encryption)
-    return {"CopyObjectResult": told, **versions.written(bucket, made), **source_told(origin, source), **sealed}
+    told_made = versions.written(bucket, made) | object_state.expiration(call, bucket, req["Key"], made)
+    return {"CopyObjectResult": told, **told_made, **source_told(origin, source), **sealed}
 
 
 def check_copy(call: Call, req: Input) -> Bucket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import checksums, conditions, content, encryption, object_lock, versions
+from fogbank.services.s3 import checksums, conditions, content, encryption, object_lock, object_state, versions
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import CUSTOMER, MANAGED
@@ -81,4 +81,11 @@ def make(call: Call, req: Input, event: str) -> dict[str, Any]:
     )
     made = versions.put(call, bucket, req["Key"], made, event)
     sealed = encryption.told_made(made.encryption)
-    return {"ETag": f'"{made.etag}"', **versions.written(bucket, made), **sealed, **checksums.told(checksum)}
+    expiration = object_state.expiration(call, bucket, req["Key"], made)
+    return {
+        "ETag": f'"{made.etag}"',
+        **versions.written(bucket, made),
+        **expiration,
+        **sealed,
+        **checksums.told(checksum),
+    }

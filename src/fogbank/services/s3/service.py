@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fogbank.core.service import Service
+from fogbank.services.s3.bucket_tags import TAGGING
 from fogbank.services.s3.checksums import verify
 from fogbank.services.s3.granted import owner, policy
+from fogbank.services.s3.logged import is_logged
+from fogbank.services.s3.paying import Paying
 from fogbank.services.s3.policy_keys import policy_keys, tags
 
-s3 = Service(
+s3 = Paying(
     "s3",
     resources={"bucket": "arn:aws:s3:::{Bucket}", "object": "arn:aws:s3:::{Bucket}/{Key}"},
     modules=(
@@ -17,6 +19,7 @@ s3 = Service(
         "object_encryption",
         "object_attributes",
         "bucket_tagging",
+        "bucket_abac",
         "bucket_object_lock",
         "object_retention",
         "object_legal_hold",
@@ -29,6 +32,8 @@ s3 = Service(
         "public_access_block",
         "request_payment",
         "notification",
+        "bucket_logging",
+        "access_log_delivery",
         "replication",
         "replication_work",
         "object_put",
@@ -36,6 +41,8 @@ s3 = Service(
         "object_get",
         "object_tagging",
         "restore",
+        "lifecycle",
+        "lifecycle_run",
         "object_delete",
         "object_copy",
         "object_list",
@@ -52,4 +59,6 @@ s3 = Service(
     tags=tags,
     keys=policy_keys,
     verify=verify,
+    watched=is_logged,
+    tagging=TAGGING,
 )
