@@ -155,11 +155,12 @@ def _of_xml(policy: Input, owner: str) -> tuple[Grant, ...]:
     for grant in policy["Grants"]:
         if grant.get("Permission") not in PERMISSIONS or "Grantee" not in grant:
             raise malformed()
-        found.append(Grant(_grantee(grant["Grantee"]), grant["Permission"]))
+        found.append(Grant(grantee_of(grant["Grantee"]), grant["Permission"]))
     return _checked(found)
 
 
-def _grantee(given: Input) -> str:
+def grantee_of(given: Input) -> str:
+    """A grantee as grants keep it; S3's error for one that there cannot be."""
     kind = given.get("Type")
     if kind == "CanonicalUser" and "ID" in given:
         return _id("CanonicalUser/ID", given["ID"])
