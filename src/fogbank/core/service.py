@@ -33,6 +33,16 @@ Access = Literal["read", "scan", "write", "bulk"]
 NO_PERMISSION_NEEDED = ""
 
 
+class Tagging(msgspec.Struct, frozen=True):
+    """How a service keeps the tags of what it has, by ARN, for a service that tags others' resources: S3 Control.
+
+    `change` gives tags and takes away keys. Both raise AwsError, in the service's words, for what is not there or cannot be a tag.
+    """
+
+    find: Callable[[Call, str], Mapping[str, str]]
+    change: Callable[[Call, str, list[Mapping[str, Any]], list[str]], None]
+
+
 class Chore(msgspec.Struct, frozen=True):
     """Work in the background that comes round every `seconds`."""
 
@@ -177,6 +187,7 @@ class Service:
 
     `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's); `policy` the
     policy of the resource; `tags` its tags; `keys` the condition keys of the service, in lower case, for a resource's ARN.
+    `tagging` lets another service tag what this one has.
     `verify` checks the body of an operation that does not stream, as far as the request says what it is; `watched` tells whether the
     addressed resource has its access logged, which the gateway then does (core.events, `access`). `modules` hold the
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
@@ -197,6 +208,7 @@ class Service:
         tags: Callable[[Call, Any, str], Mapping[str, str]] | None = None,
         keys: Callable[[Call, Any, str], Context] | None = None,
         verify: Callable[[HttpRequest, wire.Operation], None] | None = None,
+        tagging: Tagging | None = None,
         watched: Callable[[Call, Any], bool] | None = None,
     ) -> None:
         self.name = name
@@ -209,6 +221,7 @@ class Service:
         self.tags = tags
         self.keys = keys
         self.verify = verify
+        self.tagging = tagging
         self.watched = watched
         self.effects: dict[str, EffectHandler] = {}
         self.chores: list[Chore] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import versions
+from fogbank.services.s3 import paying, versions
 from fogbank.services.s3.records import Bucket, Object, buckets, objects, when
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def open_named(call: Call, name: str, expected_owner: str | None = None) -> Buck
         raise no_such_bucket(name)
     if expected_owner is not None and expected_owner != bucket.account:
         raise AwsError("AccessDenied", "Access Denied")
+    if paying.KIND in bucket.configured:
+        paying.check(call, bucket)
     return bucket
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import configuration, tags
+from fogbank.services.s3 import bucket_tags, configuration, tags
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.service import s3
 
@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 def put_bucket_tagging(call: Call, req: PutBucketTaggingRequestTypeDef) -> dict[str, Any]:
     """Replace the bucket's tags; at most fifty."""
     bucket = open_bucket(call, req)
-    given = [{**tag} for tag in req["Tagging"]["TagSet"]]
-    if len(given) > tags.BUCKET_TAGS:
-        raise AwsError("BadRequest", f"Bucket tag count cannot be greater than {tags.BUCKET_TAGS}", status=400)
-    kept = tags.of_set(given)
-    if system := [key for key in kept if key.lower().startswith("aws:")]:
-        raise tags.invalid("System tags cannot be added/updated by requester", TagKey=system[0])
+    bucket_tags.check_not_abac(bucket)
+    kept = tags.of_bucket([{**tag} for tag in req["Tagging"]["TagSet"]])
     configuration.keep(call.tx, bucket, "tagging", {"TagSet": tags.to_set(kept)})
     return {}
 
@@ -46,5 +42,7 @@ def get_bucket_tagging(call: Call, req: GetBucketTaggingRequestTypeDef) -> dict[
 @s3.operation("write", "bucket", action="s3:PutBucketTagging", takes="Bucket ExpectedBucketOwner")
 def delete_bucket_tagging(call: Call, req: DeleteBucketTaggingRequestTypeDef) -> dict[str, Any]:
     """Remove the bucket's tags."""
-    configuration.drop(call.tx, open_bucket(call, req), "tagging")
+    bucket = open_bucket(call, req)
+    bucket_tags.check_not_abac(bucket)
+    configuration.drop(call.tx, bucket, "tagging")
     return {}

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.errors import AwsError
 from fogbank.services.s3 import configuration
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.paying import KIND
 from fogbank.services.s3.service import s3
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetBucketRequestPaymentRequestTypeDef, PutBucketRequestPaymentRequestTypeDef
 
     from fogbank.core.call import Call
-
-KIND = "requestPayment"
 
 
 @s3.operation(

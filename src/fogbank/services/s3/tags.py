@@ -54,6 +54,16 @@ def of_set(tag_set: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return tags
 
 
+def of_bucket(tag_set: list[Mapping[str, Any]]) -> dict[str, str]:
+    """The tags for a bucket; at most fifty."""
+    if len(tag_set) > BUCKET_TAGS:
+        raise AwsError("BadRequest", f"Bucket tag count cannot be greater than {BUCKET_TAGS}", status=400)
+    tags = of_set(tag_set)
+    if system := [key for key in tags if key.lower().startswith("aws:")]:
+        raise invalid("System tags cannot be added/updated by requester", TagKey=system[0])
+    return tags
+
+
 def to_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as a TagSet."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

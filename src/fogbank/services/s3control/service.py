@@ -1,20 +1,17 @@
-"""S3 Control: its requests name the account that they are about. Its actions are S3's."""
+"""S3 Control: its requests name the account that they are about. Its actions and its resources are S3's."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fogbank.core.service import Service
+from fogbank.services.s3control.buckets import keys, owner, policy, tagged, tags
 
-if TYPE_CHECKING:
-    from fogbank.core.call import Call
-    from fogbank.core.service import Input
-
-
-def owner(_call: Call, req: Input) -> str | None:
-    """The account that a request is about."""
-    account: str | None = req.get("AccountId")
-    return account
-
-
-s3control = Service("s3control", iam_prefix="s3", resources={}, modules=("public_access_block",), owner=owner)
+s3control = Service(
+    "s3control",
+    iam_prefix="s3",
+    resources={"tagged": tagged},
+    modules=("public_access_block", "resource_tags"),
+    owner=owner,
+    policy=policy,
+    tags=tags,
+    keys=keys,
+)
