@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from tests.services.kms.made import OTHER, arn
+from tests.services.kms.made import OTHER, ROOT, arn, document, statement
 
 from fogbank.core.background import Background, Options
 from fogbank.core.errors import AwsError
-from fogbank.core.principal import root_of
+from fogbank.core.principal import ANONYMOUS, root_of
 from fogbank.core.vault import Vault
 from services.helpers import allow, code, permit, user_client
 from support.region import ACCOUNT
@@ -52,6 +52,16 @@ def test_nobody_uses_it_directly_or_through_another_service(region: LocalRegion,
         through(region.region, "Decrypt", CiphertextBlob=blob, by="iam:CreateUser")
     with pytest.raises(AwsError, match="AccessDenied"):
         through(region.region, "Decrypt", CiphertextBlob=blob, principal=root_of(OTHER))
+
+
+def test_anonymous_callers_of_a_service_use_no_keys(region: LocalRegion, kms: Any, key: str) -> None:
+    kms.put_key_policy(KeyId=key, Policy=document(statement(ROOT), statement("*")))
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    for name in ("alias/aws/s3", arn(key)):
+        with pytest.raises(AwsError, match="AccessDenied"):
+            through(region.region, "GenerateDataKey", KeyId=name, KeySpec="AES_256", principal=ANONYMOUS)
+    with pytest.raises(AwsError, match="AccessDenied"):
+        through(region.region, "Decrypt", CiphertextBlob=blob, principal=ANONYMOUS)
 
 
 def test_it_is_described_by_its_alias_and_its_id(region: LocalRegion, kms: Any) -> None:

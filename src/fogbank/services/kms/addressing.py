@@ -53,8 +53,11 @@ def parse(text: str) -> Named:
 
 
 def find(call: Call, text: str) -> Key:
-    """The key that a KeyId names, whoever asks: what it may be used for is for its policy to say."""
+    """The key that a KeyId names: what it may be used for is for its policy to say. Anonymous callers, whom services may have, have
+    no keys and use none."""
     named = parse(text)
+    if call.principal.kind == "anonymous":
+        raise beyond(call)
     if named.region not in ("", call.region):
         raise AwsError("NotFoundException", f"Invalid arn {named.region}", status=400)
     account = named.account or call.account
@@ -89,6 +92,8 @@ def addressed(call: Call, req: Input) -> Key | None:
 
 def of_ciphertext(call: Call, found: ciphertext.Ciphertext) -> Key:
     """The key that a ciphertext says it was made with."""
+    if call.principal.kind == "anonymous":
+        raise beyond(call)
     key = _by_id(call, found.account, found.key)
     if key is None:
         what = (
