@@ -190,3 +190,24 @@ def test_any_environment_is_understood_or_refused(values: dict[str, str]) -> Non
         return
     assert 0 <= found.port <= 65535
     assert 1 <= found.workers <= 256
+
+
+def test_a_lifecycle_day(tmp_path: Path) -> None:
+    assert load(tmp_path).lifecycle_length is None
+    found = {
+        text: load(tmp_path, dev=True, lifecycle_day=text).lifecycle_length for text in ("100ms", "10s", "5m", "24h")
+    }
+    assert [length.total_seconds() for length in found.values() if length] == [0.1, 10, 300, 86400]
+    environ = {"FOGBANK_DEV": "true", "FOGBANK_LIFECYCLE_DAY": "2s"}
+    assert load(tmp_path, environ=environ).lifecycle_day == "2s"
+
+
+@pytest.mark.parametrize("text", ["1", "s", "99ms", "25h", "-1s", "1.5s", "1d", "10 s", "1S", "٣s", "9" * 99 + "s"])
+def test_what_cannot_be_a_lifecycle_day(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RegionError, match="--lifecycle-day: must be a time from 100ms to 24h"):
+        load(tmp_path, dev=True, lifecycle_day=text)
+
+
+def test_a_lifecycle_day_is_for_tests_only(tmp_path: Path) -> None:
+    with pytest.raises(RegionError, match="add --dev"):
+        load(tmp_path, lifecycle_day="10s")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--region", help="The region of clients that name none (default us-east-1).")
 @click.option("--account", help="The account's 12 digits, when the data directory is made.")
 @click.option("--tls/--no-tls", default=None, help="Serve HTTPS with a certificate from the region's own CA.")
+@click.option("--lifecycle-day", help="With --dev: how long a day is in S3's lifecycle rules, such as 10s; for tests.")
 @click.option("--log-level", help="debug, info, warning or error.")
 def up(detach: bool, data: Path | None, config: Path | None, **flags: Any) -> None:
     """Start the region.

@@ -66,7 +66,7 @@ async def _run(settings: Settings) -> None:
         events=EventReader(data.events),
         operations=registry.operation,
     )
-    background = Background(region, Options())
+    background = Background(region, Options(lifecycle_day=settings.lifecycle_length))
     tasks = [
         loop.create_task(seal(store, vault)),
         loop.create_task(every(POLL, lambda: carry_out(background))),

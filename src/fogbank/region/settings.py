@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,9 @@ _REGION = re.compile(r"[a-z]{2,4}(-[a-z]{2,12}){1,3}-[1-9][0-9]?")
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
+_LENGTH = re.compile(r"([0-9]{1,7})(ms|s|m|h)", re.ASCII)
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
+_SHORTEST = timedelta(milliseconds=100)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 64 << 20
     max_connections: int = 4096
     pin_workers: bool = True
+    lifecycle_day: str = ""
+
+    @property
+    def lifecycle_length(self) -> timedelta | None:
+        """How long a day is in S3's lifecycle rules, if not a day."""
+        return _length(self.lifecycle_day) if self.lifecycle_day else None
 
     @property
     def scheme(self) -> str:
@@ -87,6 +97,20 @@ def _region(text: str) -> str:
 def _account(text: str) -> str:
     if text and not re.fullmatch(r"[0-9]{12}", text):
         raise ValueError('must be 12 digits in quotes, such as "123456789012"')
+    return text
+
+
+def _length(text: str) -> timedelta:
+    found = _LENGTH.fullmatch(text)
+    length = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    if not _SHORTEST <= length <= timedelta(days=1):
+        raise ValueError("must be a time from 100ms to 24h, such as 10s or 5m")
+    return length
+
+
+def _lifecycle_day(text: str) -> str:
+    if text:
+        _length(text)
     return text
 
 
@@ -142,13 +166,15 @@ SETTINGS = (
             None, 1 << 16, 1 << 30),
     Setting("max_connections", "How many connections each worker serves at once; more wait.", None, 8, 1 << 20),
     Setting("pin_workers", "Keep each worker's server and interpreter on one core (a quarter faster), if there is a core for each."),
+    Setting("lifecycle_day", "With dev: how long a day is in S3's lifecycle rules and restores, such as 10s, so that tests see "
+            "objects expire; nothing is rounded to midnight then. Empty: a day.", _lifecycle_day),
 )  # fmt: skip
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _TYPES: dict[str, type] = {
     "data": str, "host": str, "port": int, "workers": int, "dev": bool, "region": str, "regions": list, "account": str,
     "tls": bool, "tls_names": list, "log_level": str, "log_format": str, "log_size": int, "events_size": int, "data_events_size": int,
     "stop_seconds": int,
-    "max_body": int, "max_connections": int, "pin_workers": bool,
+    "max_body": int, "max_connections": int, "pin_workers": bool, "lifecycle_day": str,
 }  # fmt: skip
 _SHOULD_BE = {
     str: "text in quotes",
@@ -204,6 +230,11 @@ def _consistent(settings: Settings) -> Settings:
                 f"--dev accepts a key that everyone knows (test/test), and host {settings.host} can be reached from other "
                 "machines.\nLeave --dev out, or stay on this machine with host 127.0.0.1."
             )
+    if settings.lifecycle_day and not settings.dev:
+        raise RegionError(
+            f"lifecycle_day {settings.lifecycle_day} makes objects expire long before their days are over.\n"
+            "It is for tests: add --dev (or dev = true), or leave it out."
+        )
     if settings.regions and settings.region not in settings.regions:
         raise RegionError(
             f"region {settings.region} is not among the regions that are served ({', '.join(settings.regions)}).\n"
