@@ -57,6 +57,17 @@ class MemoryTx:
         found = sorted(((k, v) for k, v in self.data.items() if start <= k < end), reverse=reverse)
         yield from found if limit is None else found[:limit]
 
+    def scan_groups(
+        self, start: bytes, end: bytes, *, at: int, delimiter: bytes, limit: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        seen: set[bytes] = set()
+        for key, value in self.scan(start, end):
+            cut = key[at : key.index(0, at)].find(delimiter)
+            group = key if cut < 0 else key[: at + cut + len(delimiter)]
+            if group not in seen and len(seen) < limit:
+                seen.add(group)
+                yield key, value if cut < 0 else b""
+
     def put_bytes(self, data: bytes) -> int:
         self._writing()
         self.last += 1

@@ -193,6 +193,35 @@ def test_small_blobs(store: Store) -> None:
         assert tx.get_bytes(ids[2] + 1) is None
 
 
+def test_sizes_of_small_blobs(store: Store) -> None:
+    ids = write(store, lambda tx: [tx.put_bytes(b"x" * size) for size in (0, 1, 70_000)])
+    with store.snapshot() as tx:
+        assert [tx.size_of_bytes(blob) for blob in (*ids, ids[-1] + 1)] == [0, 1, 70_000, None]
+        assert tx.total_bytes() == 70_001
+
+
+ROWS = ("a\0", "a/b\0", "a/b\0/", "a/c\0x", "a/c/d\0", "b\0/", "b\0z", "c/\0", "c//\0", "d/e\0")
+
+
+@pytest.mark.parametrize(
+    ("at", "limit", "found"),
+    [
+        (0, 99, ["a\0", "a/b\0", "b\0/", "b\0z", "c/\0", "d/e\0"]),
+        (0, 3, ["a\0", "a/b\0", "b\0/"]),
+        (0, 0, []),
+        (2, 99, ["a/b\0", "a/b\0/", "a/c\0x", "a/c/d\0"]),
+    ],
+)
+def test_scanning_groups(store: Store, at: int, limit: int, found: list[str]) -> None:
+    """What is behind a zero byte is not looked at; what is alike up to the delimiter is given once, and without its value."""
+    fill(store, **dict.fromkeys(ROWS, "v"))
+    start, end = (b"a/", b"a0") if at else (b"", b"z")
+    with store.snapshot() as tx:
+        given = list(tx.scan_groups(start, end, at=at, delimiter=b"/", limit=limit))
+    assert [key.decode() for key, _ in given] == found
+    assert all(value == (b"" if b"/" in key[at : key.index(0)] else b"v") for key, value in given)
+
+
 def test_ids_of_small_blobs_are_never_used_again(store: Store) -> None:
     last = write(store, lambda tx: [tx.put_bytes(b"a"), tx.put_bytes(b"b")])[1]
     write(store, lambda tx: tx.delete_bytes(last))

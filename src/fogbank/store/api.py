@@ -52,6 +52,14 @@ class Tx(Protocol):
     ) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values with `start` <= key < `end`, in order (or the reverse), at most `limit`."""
 
+    def scan_groups(
+        self, start: bytes, end: bytes, *, at: int, delimiter: bytes, limit: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Like `scan`, but for keys that are alike up to their first `delimiter` only the first is given, with an empty value.
+
+        The delimiter is looked for from byte `at` on, up to the next zero byte. It costs one seek a key that is given.
+        """
+
     def put_bytes(self, data: bytes) -> int:
         """Keep a small blob in the state database; its id (positive, never used again)."""
 

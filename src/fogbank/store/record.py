@@ -124,6 +124,34 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
         return upgrade(predecessor.decode(data))
 
     @classmethod
+    def reader(cls, *names: str) -> Callable[[bytes], Any]:
+        """A decoder for who looks at many records and needs few fields of each: what it gives has those alone.
+
+        A record of an earlier version is decoded, and upgraded, in full.
+        """
+        hints = get_type_hints(cls, include_extras=True)
+        fields = cls.__struct_fields__
+        known = fields[: max(map(fields.index, names)) + 1]
+        lean = msgspec.defstruct(
+            f"Some{cls.__name__}",
+            [(name, hints[name] if name in names else msgspec.Raw) for name in known],
+            tag=cls.record_version,
+            array_like=True,
+            gc=False,
+        )
+        decode = msgspec.msgpack.Decoder(lean).decode
+
+        def read(data: bytes) -> Any:
+            if not data.startswith(cls.record_head):
+                return cls.decode(data)
+            try:
+                return decode(data)
+            except _DAMAGE as error:
+                raise RecordUnreadable(f"{cls.__name__}: {error}") from error
+
+        return read
+
+    @classmethod
     def layout(cls) -> str:
         """This version's fields and their types, as the class writes them, on one line."""
         hints = get_type_hints(cls, include_extras=True)

@@ -8,6 +8,7 @@ import apsw
 from awscrt.checksums import crc64nvme
 
 from fogbank.store.api import StoreCorrupt, StoreError, StoreFull
+from fogbank.store.keys import prefix_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,20 @@ _PUT = "INSERT INTO kv(k, v) VALUES(?, ?) ON CONFLICT(k) DO UPDATE SET v = exclu
 _DELETE = "DELETE FROM kv WHERE k = ?"
 _UP = "SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k LIMIT ?"
 _DOWN = "SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?"
+# What follows a key: the first one behind all that are alike up to the delimiter, or behind the key itself.
+_FOUND = "instr(substr({k}, :at + 1, instr(substr({k}, :at + 1), x'00')), :delimiter)"
+_GROUPS = f"""
+WITH RECURSIVE found(k) AS (
+  SELECT (SELECT k FROM kv WHERE k >= :start AND k < :end ORDER BY k LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT kv.k FROM kv
+    WHERE kv.k < :end AND kv.k >= CAST(CASE WHEN {_FOUND.format(k="found.k")}
+      THEN substr(found.k, 1, :at + {_FOUND.format(k="found.k")} - 1) || :behind ELSE found.k || x'00' END AS BLOB)
+    ORDER BY kv.k LIMIT 1)
+  FROM found WHERE found.k IS NOT NULL LIMIT :limit)
+SELECT k, CASE WHEN {_FOUND.format(k="k")} THEN x'' ELSE (SELECT v FROM kv WHERE kv.k = found.k) END
+FROM found WHERE k IS NOT NULL"""
 _PUT_BYTES = "INSERT INTO small(crc, data) VALUES(?, ?)"
 _GET_BYTES = "SELECT crc, data FROM small WHERE id = ?"
 _DELETE_BYTES = "DELETE FROM small WHERE id = ?"
@@ -82,7 +97,22 @@ class _Reading:
             if limit is not None:
                 limit -= page
 
-    def _page(self, query: str, bindings: tuple[bytes | int, ...]) -> list[tuple[bytes, bytes]]:
+    def scan_groups(
+        self, start: bytes, end: bytes, *, at: int, delimiter: bytes, limit: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        bindings: dict[str, bytes | int] = {
+            "start": start,
+            "end": end,
+            "at": at,
+            "delimiter": delimiter,
+            "behind": prefix_end(delimiter),
+            "limit": limit,
+        }
+        yield from self._page(_GROUPS, bindings) if limit else ()
+
+    def _page(
+        self, query: str, bindings: tuple[bytes | int, ...] | dict[str, bytes | int]
+    ) -> list[tuple[bytes, bytes]]:
         try:
             return cast("list[tuple[bytes, bytes]]", self._run(query, bindings).fetchall())
         except apsw.Error as error:

@@ -65,6 +65,12 @@ def namespace_attribute(namespace: Mapping[str, str] | str | None) -> str:
     return f' xmlns{":" + prefix if prefix else ""}="{escape_attribute(namespace["uri"])}"'
 
 
+class Written(str):
+    """The elements of a list, written already: for answers of a thousand alike, where a template is several times as fast."""
+
+    __slots__ = ()
+
+
 class XmlWriter:
     """Compiles writers for one model's shapes; `timestamp_format` is the protocol's."""
 
@@ -178,7 +184,7 @@ def _escaped(value: str) -> str:
 
 
 def _joined(write_item: Write) -> Write:
-    def write(value: list[Any]) -> str:
-        return "".join(map(write_item, value))
+    def write(value: list[Any] | Written) -> str:
+        return value if type(value) is Written else "".join(map(write_item, value))
 
     return write

@@ -295,7 +295,13 @@ class Counting:
         self.tx, self.rows = tx, 0
 
     def scan(self, lower: bytes, upper: bytes, **options: Any) -> Any:
-        for row in self.tx.scan(lower, upper, **options):
+        return self.counted(self.tx.scan(lower, upper, **options))
+
+    def scan_groups(self, lower: bytes, upper: bytes, **options: Any) -> Any:
+        return self.counted(self.tx.scan_groups(lower, upper, **options))
+
+    def counted(self, rows: Any) -> Any:
+        for row in rows:
             self.rows += 1
             yield row
 

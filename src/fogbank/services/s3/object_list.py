@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.paging import read_marker, write_marker
+from fogbank.services.s3 import listed
 from fogbank.services.s3.access import open_bucket
-from fogbank.services.s3.acl import owner_of
 from fogbank.services.s3.bucket import bad_token
-from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.pages import Page, Wanted, echoed, encoder, page_of, page_size
-from fogbank.services.s3.records import Object, objects, when
+from fogbank.services.s3.records import Object, objects
 from fogbank.services.s3.service import s3
-from fogbank.services.s3.storage_classes import restore_status
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ListObjectsRequestTypeDef, ListObjectsV2RequestTypeDef
@@ -49,45 +47,23 @@ def list_objects(call: Call, req: ListObjectsRequestTypeDef) -> dict[str, Any]:
 
 
 def objects_after(call: Call, req: Input, after: str) -> Page[Object]:
-    """The page of objects that a request asks for."""
+    """The page of objects that a request asks for; of each, only what listings tell."""
     bucket = open_bucket(call, req)
     most = page_size(req.get("MaxKeys"), "maxKeys")
     wanted = Wanted(bucket.name, req.get("Prefix", ""), req.get("Delimiter", ""), (after,) if after else (), most)
-    return page_of(call.tx, objects, wanted)
+    return page_of(call.tx, objects, wanted, listed.read)
 
 
 def answer(call: Call, req: Input, page: Page[Object], *, owners: bool) -> dict[str, Any]:
     """What both versions of the listing answer."""
-    encode = encoder(req)
-    contents = [listed(encode(parts[0]), found) for parts, found in page.entries]
-    if owners:
-        bucket = open_bucket(call, req)
-        for entry, (_, found) in zip(contents, page.entries, strict=True):
-            entry["Owner"] = {"ID": canonical_user(owner_of(bucket, found))}
-    if "RestoreStatus" in req.get("OptionalObjectAttributes", ()):
-        for entry, (_, found) in zip(contents, page.entries, strict=True):
-            entry |= restore_status(found, call.now)
+    encode, restores = encoder(req), "RestoreStatus" in req.get("OptionalObjectAttributes", ())
+    style = listed.Style(open_bucket(call, req), encode, owners=owners, restores=call.now if restores else None)
     result = {
         "Name": req["Bucket"],
         "Prefix": encode(req.get("Prefix", "")),
         "MaxKeys": page_size(req.get("MaxKeys"), "maxKeys"),
         "IsTruncated": page.truncated,
-        "Contents": contents,
+        "Contents": style.contents((parts[0], found) for parts, found in page.entries),
         "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
     }
     return result | echoed(req, "Delimiter", "EncodingType")
-
-
-def listed(key: str, found: Object) -> dict[str, Any]:
-    """An object as a listing tells it."""
-    entry: dict[str, Any] = {
-        "Key": key,
-        "LastModified": when(found.modified),
-        "ETag": f'"{found.etag}"',
-        "Size": found.size,
-        "StorageClass": found.storage_class,
-    }
-    if found.checksum is not None:
-        entry["ChecksumAlgorithm"] = [found.checksum.algorithm]
-        entry["ChecksumType"] = found.checksum.type
-    return entry

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fogbank.core.errors import AwsError
+from fogbank.services.s3 import listed as entries
 from fogbank.services.s3 import versions as places
 from fogbank.services.s3.access import open_bucket
-from fogbank.services.s3.acl import owner_of
-from fogbank.services.s3.names import canonical_user
-from fogbank.services.s3.object_list import listed
-from fogbank.services.s3.pages import Wanted, common_prefix, echoed, encoder, page_size
-from fogbank.services.s3.records import LAST_STAMP, Object, nulls, objects, versions, when
+from fogbank.services.s3.pages import Wanted, common_prefix, echoed, encoder, page_size, rows
+from fogbank.services.s3.records import LAST_STAMP, nulls, objects, versions
 from fogbank.services.s3.service import s3
-from fogbank.services.s3.storage_classes import restore_status
 from fogbank.store import keys
 from fogbank.store.keys import prefix_end
 
@@ -38,7 +35,7 @@ Row = tuple[bytes, bytes]  # a key behind its table's head, and a record
 class Page(msgspec.Struct):
     """Versions and delete markers as (key, version), and common prefixes. `last`: what a truncated page ends with."""
 
-    entries: list[tuple[str, Object]]
+    entries: list[tuple[str, Any]]
     prefixes: list[str]
     truncated: bool = False
     last: tuple[str, str] = ("", "")
@@ -58,6 +55,7 @@ def list_object_versions(call: Call, req: ListObjectVersionsRequestTypeDef) -> d
     wanted = Wanted(bucket.name, req.get("Prefix", ""), req.get("Delimiter", ""), (), most)
     page = page_of(call.tx, wanted, first(call, bucket, req, wanted))
     encode, restores = encoder(req), "RestoreStatus" in req.get("OptionalObjectAttributes", ())
+    style = entries.Style(bucket, encode, owners=True, restores=call.now if restores else None)
     told: dict[str, Any] = {
         "Name": req["Bucket"],
         "Prefix": encode(req.get("Prefix", "")),
@@ -65,8 +63,8 @@ def list_object_versions(call: Call, req: ListObjectVersionsRequestTypeDef) -> d
         "VersionIdMarker": req.get("VersionIdMarker", ""),
         "MaxKeys": most,
         "IsTruncated": page.truncated,
-        "Versions": [version(call, bucket, encode(key), one, restores) for key, one in page.entries if not one.marker],
-        "DeleteMarkers": [marker(bucket, encode(key), one) for key, one in page.entries if one.marker],
+        "Versions": style.versions(entry for entry in page.entries if not entry[1].marker),
+        "DeleteMarkers": style.markers(entry for entry in page.entries if entry[1].marker),
         "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
     }
     if page.truncated:
@@ -114,68 +112,41 @@ def bad_marker(mark: str, message: str) -> AwsError:
 
 
 def page_of(tx: Tx, wanted: Wanted, lower: bytes) -> Page:
-    """One page. It costs the same at any depth, and a common prefix costs one seek, however many versions lie under it."""
+    """One page. It costs the same at any depth, and a common prefix costs two seeks, however many versions lie under it."""
     page = Page([], [])
     upper = prefix_end(keys.encode_open(wanted.bucket, wanted.prefix))
-    seek: bytes | None = lower if wanted.most else None
-    while seek is not None:
-        seek = walk(page, tx, wanted, seek, upper)
-    return page
-
-
-def walk(page: Page, tx: Tx, wanted: Wanted, lower: bytes, upper: bytes) -> bytes | None:
-    """Take versions up to the next common prefix, and say where to seek behind it; None at the end of the page."""
-    room = wanted.most - len(page.entries) - len(page.prefixes)
-    for place, value in rows(tx, lower, upper):
-        if room == 0:
-            page.truncated = True
-            return None
+    room = wanted.most if lower < upper else 0
+    for place, value in merged(tx, wanted, lower, upper) if room else ():
         key = str(keys.decode(place)[1])
         rolled = common_prefix(key, wanted) if wanted.delimiter else ""
+        if rolled and rolled == page.last[0]:
+            continue  # from the other table
+        if room == 0:
+            page.truncated = True
+            break
+        room -= 1
         if rolled:
             page.prefixes.append(rolled)
             page.last = (rolled, "")
-            return prefix_end(keys.encode_open(wanted.bucket, rolled))
-        found = objects.decode(value)
-        page.entries.append((key, found))
-        page.last = (key, mark_of(found))
-        room -= 1
-    return None
+        else:
+            found = entries.read(value)
+            page.entries.append((key, found))
+            page.last = (key, mark_of(found))
+    return page
 
 
-def rows(tx: Tx, lower: bytes, upper: bytes) -> Iterator[Row]:
-    """The rows of both tables, merged: of a key, the current object is the first."""
-    if lower >= upper:
-        return iter(())
-    return merge(*(rows_of(tx, head, lower, upper) for head in HEADS), key=itemgetter(0))
+def merged(tx: Tx, wanted: Wanted, lower: bytes, upper: bytes) -> Iterator[Row]:
+    """The rows of both tables: of a key, the current object is the first."""
+    return merge(*(rows_of(tx, head, wanted, lower, upper) for head in HEADS), key=itemgetter(0))
 
 
-def rows_of(tx: Tx, head: bytes, lower: bytes, upper: bytes) -> Iterator[Row]:
+def rows_of(tx: Tx, head: bytes, wanted: Wanted, lower: bytes, upper: bytes) -> Iterator[Row]:
     """The rows of a table, their keys without its head."""
     cut = len(head)
-    for key, value in tx.scan(head + lower, head + upper):
+    for key, value in rows(tx, head, wanted, head + lower, head + upper):
         yield key[cut:], value
 
 
-def mark_of(found: Object) -> str:
+def mark_of(found: Any) -> str:
     """A marker behind a version. It says the place, so that the next page is right even if the version goes; `null` would not."""
     return found.version if found.version != places.NULL else places.id_of(found.stamp, "0" * places.RANDOM)
-
-
-def version(call: Call, bucket: Bucket, key: str, found: Object, restores: bool) -> dict[str, Any]:
-    """A version as the listing tells it."""
-    entry = listed(key, found) | common(bucket, found)
-    if restores:
-        entry |= restore_status(found, call.now)
-    return entry
-
-
-def marker(bucket: Bucket, key: str, found: Object) -> dict[str, Any]:
-    """A delete marker as the listing tells it."""
-    return {"Key": key, "LastModified": when(found.modified), **common(bucket, found)}
-
-
-def common(bucket: Bucket, found: Object) -> dict[str, Any]:
-    """What a listing tells of versions and delete markers alike."""
-    owner = canonical_user(owner_of(bucket, found))
-    return {"VersionId": found.version, "IsLatest": not found.superseded, "Owner": {"ID": owner}}

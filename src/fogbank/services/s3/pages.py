@@ -8,16 +8,20 @@ from urllib.parse import quote
 import msgspec
 
 from fogbank.core.errors import AwsError
+from fogbank.store import keys
 from fogbank.store.keys import prefix_end
 from fogbank.store.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from fogbank.core.service import Input
     from fogbank.store.api import Tx
     from fogbank.store.table import Table
 
 R = TypeVar("R", bound=Record)
 PAGE = 1000
+AMBIGUOUS = frozenset(b"\0\1\2")  # what `keys` writes escapes with
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -45,35 +49,49 @@ class Page(msgspec.Struct, Generic[R]):
     last: tuple[Any, ...] = ()
 
 
-def page_of(tx: Tx, table: Table[R], wanted: Wanted) -> Page[R]:
+def page_of(tx: Tx, table: Table[R], wanted: Wanted, decode: Callable[[bytes], Any] | None = None) -> Page[R]:
     """One page. A common prefix costs one seek, however many keys lie under it, and a page costs the same at any depth."""
     page: Page[R] = Page([], [])
     lower, upper = table.span(wanted.bucket, starting_with=wanted.prefix, start_after=wanted.after or None)
     if wanted.delimiter and wanted.after and (rolled := common_prefix(wanted.after[0], wanted)):
         lower = max(lower, prefix_end(table.open_prefix(wanted.bucket, rolled)))
-    seek: bytes | None = lower if wanted.most else None
-    while seek is not None:
-        seek = walk(page, tx, table, wanted, seek, upper)
-    return page
-
-
-def walk(page: Page[R], tx: Tx, table: Table[R], wanted: Wanted, lower: bytes, upper: bytes) -> bytes | None:
-    """Take entries up to the next common prefix, and say where to seek behind it; None at the end of the page."""
-    room = wanted.most - len(page.entries) - len(page.prefixes)
-    for raw, value in tx.scan(lower, upper, limit=room + 1):
-        parts = table.parts(raw)[1:]
+    room, cut, decode = wanted.most, len(table.prefix(wanted.bucket)), decode or table.decode
+    for raw, value in rows(tx, table.key(), wanted, lower, upper) if room else ():
         if room == 0:
             page.truncated = True
-            return None
+            break
+        room -= 1
+        parts = keys.decode(raw[cut:])
         rolled = common_prefix(str(parts[0]), wanted) if wanted.delimiter else ""
         if rolled:
             page.prefixes.append(rolled)
             page.last = (rolled,)
-            return prefix_end(table.open_prefix(wanted.bucket, rolled))
-        page.entries.append((parts, table.decode(value)))
-        page.last = parts
-        room -= 1
-    return None
+        else:
+            page.entries.append((parts, decode(value)))
+            page.last = parts
+    return page
+
+
+def rows(tx: Tx, head: bytes, wanted: Wanted, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """What a page is made of, and one row more: of a common prefix the first row only. `head` is what a table's keys begin with."""
+    if not wanted.delimiter:
+        return tx.scan(lower, upper, limit=wanted.most + 1)
+    opened = head + keys.encode_open(wanted.bucket, wanted.prefix)
+    delimiter = keys.encode_open(wanted.delimiter)[1:]
+    if AMBIGUOUS.isdisjoint(delimiter):
+        return tx.scan_groups(lower, upper, at=len(opened), delimiter=delimiter, limit=wanted.most + 1)
+    return seek_groups(tx, head, wanted, lower, upper)
+
+
+def seek_groups(tx: Tx, head: bytes, wanted: Wanted, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Rows by common prefix, for a delimiter that a stored key's escapes could be taken for."""
+    for _ in range(wanted.most + 1):
+        row = next(tx.scan(lower, upper, limit=1), None)
+        if row is None:
+            return
+        yield row
+        rolled = common_prefix(str(keys.decode(row[0][len(head) :])[1]), wanted)
+        lower = prefix_end(head + keys.encode_open(wanted.bucket, rolled)) if rolled else row[0] + b"\0"
 
 
 def common_prefix(key: str, wanted: Wanted) -> str:
