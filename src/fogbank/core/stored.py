@@ -63,7 +63,7 @@ def verify(path: str, piece: FileRange) -> None:
     first = min(piece.length, chunks.CHUNK - piece.start % chunks.CHUNK)
     file = opened(path, piece)
     try:
-        chunks.Opener(piece.key, piece.nonce).read(file, piece.start, first, chunks.Buffers(1))
+        chunks.Opener(piece.key, piece.nonce).read(file, piece.start, first, chunks.new_buffers(1))
     finally:
         os.close(file)
 

@@ -74,13 +74,12 @@ class Pieces:
     def into(self, pipe: Pipe) -> Generator[None, None, None]:
         """The steps of writing all pieces into a pipe. Raises what the pipe does, and one of stored.UNREADABLE."""
         for index, piece in enumerate(self.body):
-            if isinstance(piece, bytes) or piece.key:
-                for run in self._runs(index, piece):
-                    yield from pipe.write(run)
+            if isinstance(piece, bytes):
+                yield from pipe.write(piece)
                 continue
             file = self._take(index, piece)
             try:
-                yield from pipe.splice(file, piece)
+                yield from pipe.send(file, piece)
             finally:
                 os.close(file)
 

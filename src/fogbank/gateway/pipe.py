@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import mmap
 import os
 import select
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from fogbank.core import stored
+from fogbank.store import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from fogbank.core.call import FileRange
 
 CAPACITY: Final = 1 << 20  # bytes that a pipe holds, and the most that are answered without one
+BLOCK: Final = chunks.BATCH * chunks.CHUNK  # bytes that are decrypted at a time
+BLOCKS: Final = CAPACITY // BLOCK + 1
 SENDERS: Final = 256  # callers who keep up, at a time
 PATIENCE: Final = 20  # milliseconds that a thread waits for a caller
 STALL: Final = 300.0  # seconds without a byte taken, after which a caller is given up
@@ -37,6 +41,44 @@ class Gone(Exception):
     """The caller reads no more."""
 
 
+class Ring:
+    """Blocks of memory that chunks are opened into, and whose pages then go into a pipe without being copied.
+
+    What is in a pipe must not be written to: a block's turn comes again once so many others have followed it, whole, that a pipe
+    cannot hold them all.
+    """
+
+    def __init__(self) -> None:
+        self.file = os.memfd_create("fogbank-ring", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(self.file, BLOCKS * BLOCK)
+            memory = memoryview(mmap.mmap(self.file, BLOCKS * BLOCK))
+        except BaseException:
+            self.close()
+            raise
+        sealed = memoryview(bytearray(chunks.BATCH * chunks.SEALED))
+        self._blocks = [chunks.Buffers(sealed, memory[at : at + BLOCK]) for at in range(0, BLOCKS * BLOCK, BLOCK)]
+        self._turn = 0
+
+    @property
+    def buffers(self) -> chunks.Buffers:
+        """The block whose turn it is."""
+        return self._blocks[self._turn]
+
+    @property
+    def place(self) -> int:
+        """Where it is in the file."""
+        return self._turn * BLOCK
+
+    def turn(self) -> None:
+        """Go on to the next."""
+        self._turn = (self._turn + 1) % BLOCKS
+
+    def close(self) -> None:
+        """Let go of the memory; what is in the pipe stays there."""
+        os.close(self.file)
+
+
 class Pipe:
     """A pipe whose reading end the server opens by its path. Ours is kept until the server has read from its own."""
 
@@ -49,6 +91,7 @@ class Pipe:
         self.path = f"/proc/self/fd/{self._reader}"
         self.written = 0
         self._stopped = False
+        self._ring: Ring | None = None
         self._poll = select.poll()
         self._poll.register(self._writer, select.POLLOUT)
 
@@ -66,9 +109,27 @@ class Pipe:
             view = view[taken:]
             self._wrote(taken)
 
-    def splice(self, file: int, piece: FileRange) -> Iterator[None]:
-        """The steps of sending a range of a plain file, which do not pass its bytes through Python. Raises Gone, Missing."""
-        position, end = piece.start, piece.start + piece.length
+    def send(self, file: int, piece: FileRange) -> Iterator[None]:
+        """The steps of sending a range of a file. Raises Gone, and one of stored.UNREADABLE."""
+        if not piece.key:
+            yield from self._splice(file, piece.start, piece.length, piece.blob)
+            return
+        ring = self._ring = self._ring or Ring()
+        opener = chunks.Opener(piece.key, piece.nonce)
+        start, length = piece.start, piece.length
+        while length:
+            run = opener.read(file, start, length, ring.buffers)
+            start += len(run)
+            length -= len(run)
+            if len(run) == BLOCK:
+                yield from self._splice(ring.file, ring.place, BLOCK, "")
+                ring.turn()
+            else:
+                yield from self.write(run)
+
+    def _splice(self, file: int, start: int, length: int, blob: str) -> Iterator[None]:
+        """The steps of sending bytes of a file as they are, which do not pass through Python."""
+        position, end = start, start + length
         while position < end:
             try:
                 moved = os.splice(file, self._writer, min(end - position, CAPACITY), offset_src=position)
@@ -78,7 +139,7 @@ class Pipe:
             except BrokenPipeError:
                 raise Gone from None
             if moved == 0:
-                raise stored.Missing(f"blob {piece.blob} is shorter than its record says")
+                raise stored.Missing(f"blob {blob} is shorter than its record says")
             position += moved
             self._wrote(moved)
 
@@ -98,15 +159,18 @@ class Pipe:
             raise
 
     def _advance(self, steps: Iterator[None]) -> bool:
-        """Go through steps while the caller keeps up, in a thread; whether that were all. Raises Gone."""
-        for _ in steps:
-            if self._stopped:
-                raise Gone
-            events = self._poll.poll(PATIENCE)
-            if not events:
-                return False
-            if events[0][1] & select.POLLERR:
-                raise Gone
+        """Go through steps while the caller keeps up, in a thread; whether there are no more."""
+        try:
+            for _ in steps:
+                events = () if self._stopped else self._poll.poll(PATIENCE)
+                if not events:
+                    return False
+                if events[0][1] & select.POLLERR:
+                    return True
+        except Gone:
+            return True
+        except stored.UNREADABLE as error:
+            _log.error("an object's bytes cannot be read", extra={"fields": {"error": str(error)}})
         return True
 
     async def _room(self) -> None:
@@ -125,17 +189,16 @@ class Pipe:
     async def feed(self, steps: Iterator[None]) -> None:
         """Go through all steps. Where they end early, the connection breaks: the announced length is not reached."""
         try:
-            while not await self._advanced(steps):
-                await self._room()
-        except Gone:
-            pass
-        except stored.UNREADABLE as error:
-            _log.error("an object's bytes cannot be read", extra={"fields": {"error": str(error)}})
+            with suppress(Gone):
+                while not await self._advanced(steps):
+                    await self._room()
         finally:
             await self._end()
 
     async def _end(self) -> None:
         os.close(self._writer)
+        if self._ring is not None:
+            self._ring.close()
         try:
             if (
                 self.written <= CAPACITY

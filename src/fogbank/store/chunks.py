@@ -122,13 +122,19 @@ class Sealer:
 
 
 class Buffers:
-    """The memory that sealed chunks are read into, and opened into."""
+    """The memory that sealed chunks are read into, and opened into: for as many of them as both have room for."""
 
-    __slots__ = ("plain", "sealed")
+    __slots__ = ("count", "plain", "sealed")
 
-    def __init__(self, chunks: int = BATCH) -> None:
-        self.sealed = memoryview(bytearray(chunks * SEALED))
-        self.plain = memoryview(bytearray(chunks * CHUNK))
+    def __init__(self, sealed: memoryview, plain: memoryview) -> None:
+        self.sealed = sealed
+        self.plain = plain
+        self.count = min(len(sealed) // SEALED, len(plain) // CHUNK)
+
+
+def new_buffers(count: int = BATCH) -> Buffers:
+    """Buffers for so many chunks."""
+    return Buffers(memoryview(bytearray(count * SEALED)), memoryview(bytearray(count * CHUNK)))
 
 
 class Opener:
@@ -144,7 +150,7 @@ class Opener:
         Raises Corrupt, before any byte is given, if a chunk is not what was sealed or the segment ends before the range does.
         """
         first, skipped = divmod(start, CHUNK)
-        number = min((skipped + length - 1) // CHUNK + 1, len(buffers.plain) // CHUNK)
+        number = min((skipped + length - 1) // CHUNK + 1, buffers.count)
         sealed = _read(file, buffers.sealed[: number * SEALED], first * SEALED)
         opened = self._open(first, sealed, buffers.plain)
         wanted = min(skipped + length, number * CHUNK)
@@ -183,7 +189,7 @@ def _read(file: int, buffer: memoryview, start: int) -> memoryview:
 def read_range(file: int, key: bytes, nonce: bytes, start: int, length: int) -> Iterator[memoryview]:
     """The plaintext of a range, in runs of up to BATCH chunks; each is overwritten by the next. Raises Corrupt."""
     opener = Opener(key, nonce)
-    buffers = Buffers(min(BATCH, -(-length // CHUNK) + 1))
+    buffers = new_buffers(min(BATCH, -(-length // CHUNK) + 1))
     while length:
         run = opener.read(file, start, length, buffers)
         yield run
