@@ -28,10 +28,13 @@ PERMISSIONS: Final = {
 }
 
 
-def permissions(_call: Call, req: Input) -> list[Permission]:
-    """The permissions that a caller needs for what it says about an object."""
+def permissions(call: Call, req: Input) -> list[Permission]:
+    """The permissions that a caller needs for what it says about an object.
+
+    AWS's services give the owner of a bucket full control of what they write there, with s3:PutObject alone.
+    """
     actions = dict.fromkeys(action for member, action in PERMISSIONS.items() if member in req)
-    if acl.is_said(req):
+    if acl.is_said(req) and call.principal.kind != "service":
         actions["s3:PutObjectAcl"] = None
     return [Permission(action, f"arn:aws:s3:::{req['Bucket']}/{req['Key']}", req) for action in actions]
 

@@ -34,6 +34,8 @@ s3 = Paying(
         "notification",
         "bucket_logging",
         "access_log_delivery",
+        "inventory",
+        "inventory_report",
         "replication",
         "replication_work",
         "object_put",
