@@ -107,9 +107,12 @@ def test_the_operations_without_permission_are_few() -> None:
     from services.test_permissions import OPERATIONS
 
     free = {f"{bound.service.name}:{bound.name}" for bound in OPERATIONS if bound.action == NO_PERMISSION_NEEDED}
-    # DeleteObjects authorises each key; the others are for callers who are not known yet, or may never be denied.
+    # DeleteObjects authorises each key, websites each page; the others are for callers who are not known yet, or may never be denied.
     assert free <= {
         "s3:DeleteObjects",
+        "s3:GetWebsite",
+        "s3:HeadWebsite",
+        "s3:OptionsObject",
         "sts:GetCallerIdentity",
         "sts:GetSessionToken",
         "sts:AssumeRoleWithWebIdentity",
