@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.core.errors import AwsError
-from fogbank.services.s3 import paying, versions
+from fogbank.services.s3 import configuration, paying, versions
 from fogbank.services.s3.records import Bucket, Object, buckets, objects, when
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+
+ACCELERATED: Final = ".s3-accelerate."  # in the host
 
 
 def no_such_bucket(name: str) -> AwsError:
@@ -21,6 +23,8 @@ def no_such_bucket(name: str) -> AwsError:
 def open_bucket(call: Call, req: Input) -> Bucket:
     """The addressed bucket: it exists, in the region that the request is signed for if any, with the owner that is expected."""
     bucket = open_named(call, req["Bucket"], req.get("ExpectedBucketOwner"))
+    if ACCELERATED in call.request.headers.get("host", ""):
+        check_accelerated(call, bucket)
     if call.scope_region not in ("", bucket.region):
         raise AwsError(
             "AuthorizationHeaderMalformed",
@@ -31,6 +35,14 @@ def open_bucket(call: Call, req: Input) -> Bucket:
             },  # body and header: HEAD's answer has no body
         )
     return bucket
+
+
+def check_accelerated(call: Call, bucket: Bucket) -> None:
+    """InvalidRequest at the accelerated host, unless the bucket has transfer acceleration."""
+    found = configuration.find(call.tx, bucket, "accelerate")
+    if not found or found["Status"] != "Enabled":
+        state = "disabled" if found else "not configured"
+        raise AwsError("InvalidRequest", f"S3 Transfer Acceleration is {state} on this bucket")
 
 
 def open_named(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
