@@ -28,6 +28,7 @@ COMMANDS = {
     "configure": ("fogbank.cli.configure:configure", "Write a profile for the region into the AWS files."),
     "account": ("fogbank.cli.account:account", "Make and close accounts, and list them."),
     "config": ("fogbank.cli.config:config", "Show the settings in force, or write a settings file."),
+    "keys": ("fogbank.cli.keys:keys", "List and rotate the region's master keys."),
     "tls": ("fogbank.cli.tls:tls", "Show the region's certificates."),
     "doctor": ("fogbank.cli.doctor:doctor", "Check what this machine has, and what to install."),
     "version": ("fogbank.cli.version:version", "Show the version."),

@@ -30,7 +30,7 @@ class Vault:
 
     def __init__(self, keys: Mapping[int, bytes], random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._ciphers = {number: AESGCM(key) for number, key in keys.items()}
-        self._newest = max(keys)
+        self.newest = max(keys)
         self._random = random_bytes
         # Keys to derive others from, apart from those that seal: no key serves two algorithms.
         self._roots = {number: hmac.digest(key, b"fogbank derives", "sha256") for number, key in keys.items()}
@@ -38,8 +38,8 @@ class Vault:
     def seal(self, data: bytes, context: str) -> bytes:
         """Encrypt and authenticate."""
         nonce = self._random(NONCE)
-        sealed = self._ciphers[self._newest].encrypt(nonce, data, context.encode())
-        return self._newest.to_bytes(NUMBER, "big") + nonce + sealed
+        sealed = self._ciphers[self.newest].encrypt(nonce, data, context.encode())
+        return self.newest.to_bytes(NUMBER, "big") + nonce + sealed
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """What was sealed; Unsealable if it was not sealed here, for this context, as it is."""
@@ -51,13 +51,17 @@ class Vault:
         except InvalidTag:
             raise Unsealable("changed, or sealed for another purpose") from None
 
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether bytes are sealed with the newest master key."""
+        return int.from_bytes(sealed[:NUMBER], "big") == self.newest
+
     def derive(self, context: str, number: int | None = None) -> tuple[int, bytes]:
         """A key of 32 bytes for a purpose, the same every time, that is kept nowhere; with the number of the master key behind it.
 
         `number` asks for the one of that master key: what was made with an earlier one can be read after a newer was added.
         Unsealable if this installation does not have it.
         """
-        chosen = self._newest if number is None else number
+        chosen = self.newest if number is None else number
         root = self._roots.get(chosen)
         if root is None:
             raise Unsealable("derived from a key that this installation does not have")

@@ -150,6 +150,15 @@ def master_keys(data: DataDir) -> dict[int, bytes]:
     return found
 
 
+def add_master_key(data: DataDir) -> int:
+    """Add a master key behind the others, for a region that is stopped: the number of the new one, which seals from now on."""
+    known = master_keys(data)
+    number = max(known) + 1
+    lines = [f"{each} {key.hex()}\n" for each, key in sorted(known.items())]
+    write_file(data.keys, "".join((*lines, f"{number} {secrets.token_hex(32)}\n")), 0o600)
+    return number
+
+
 class RootCredentials(msgspec.Struct, frozen=True):
     """The account's root user's access key: made once, with the data directory."""
 
