@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from fogbank.store.keys import Part, decode, encode, encode_open, prefix_end
+from fogbank.store.keys import Part, decode, encode, encode_open, first_text, prefix_end
 
 # Mostly the characters that are escaped or next to them, so that the edges are met.
 TEXT = st.text(st.sampled_from("\0\1\2ab\x7f\x80é\uffff😀") | st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -39,6 +39,11 @@ def test_decode(key: tuple[Part, ...]) -> None:
     found = decode(encode(*key))
     assert found == key
     assert [type(part) for part in found] == [type(part) for part in key]
+
+
+@given(TEXT, KEY)
+def test_the_first_text_of_a_key(text: str, rest: tuple[Part, ...]) -> None:
+    assert first_text(encode(text, *rest)) == text
 
 
 @settings(max_examples=1000, deadline=None)

@@ -106,6 +106,21 @@ def test_many_fields() -> None:
     assert Wide.decode(Wide(p=9).encode()) == Wide(p=9)
 
 
+def test_a_reader_gives_some_fields() -> None:
+    stored = Bucket(name="a", owner="b", tags={"c": "d"}, locks=(Lock("x"),)).encode()
+    found = Bucket.reader("name", "tags")(stored)
+    assert (found.name, found.tags) == ("a", {"c": "d"})
+    assert Bucket.reader("locks")(stored).locks == (Lock("x"),)
+    assert Bucket.reader("owner")(BucketV1(name="a").encode()) == Bucket(name="A", owner="nobody")
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_reader_refuses_what_is_damaged(cut: int) -> None:
+    stored = Bucket(name="a", owner="b", locks=(Lock("x"),)).encode()
+    with pytest.raises(RecordUnreadable):
+        Bucket.reader("name", "locks")(stored[:cut])
+
+
 def test_records_are_frozen() -> None:
     bucket = BucketV1(name="a")
     with pytest.raises(AttributeError):

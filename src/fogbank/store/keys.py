@@ -94,6 +94,12 @@ def decode(key: bytes) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def first_text(key: bytes) -> str:
+    """The first part of a key that is known to begin with a string; several times as fast as all of them."""
+    raw = key[1 : key.index(0)]
+    return (_unescape(raw) if 1 in raw else raw).decode()
+
+
 def prefix_end(prefix: bytes) -> bytes:
     """The first key after all those that start with `prefix`. Empty: the end of all keys. ValueError if there is none."""
     if not prefix:

@@ -115,9 +115,9 @@ def page_of(tx: Tx, wanted: Wanted, lower: bytes) -> Page:
     """One page. It costs the same at any depth, and a common prefix costs two seeks, however many versions lie under it."""
     page = Page([], [])
     upper = prefix_end(keys.encode_open(wanted.bucket, wanted.prefix))
-    room = wanted.most if lower < upper else 0
+    room, cut = wanted.most if lower < upper else 0, len(keys.encode(wanted.bucket))
     for place, value in merged(tx, wanted, lower, upper) if room else ():
-        key = str(keys.decode(place)[1])
+        key = keys.first_text(place[cut:])
         rolled = common_prefix(key, wanted) if wanted.delimiter else ""
         if rolled and rolled == page.last[0]:
             continue  # from the other table
