@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Word = Literal["allowed", "explicitDeny", "implicitDeny"]
 VERSION: Final = "1.11"
+KMS: Final = "kms.amazonaws.com"
 MOST_DECISIONS: Final = 64  # in one event; refusals first
 OMITTED: Final = {"omitted": "too large for an event"}
 _DATA = frozenset(  # S3's data events without a Key
@@ -174,7 +175,7 @@ def told(record: Record, status: int, microseconds: int, answered: int, sent: in
         request_id=record.id,
         event_id=event_id(record.id),
         read_only=meaning.read_only,
-        resources=_resources(record) if meaning.data or meaning.session else msgspec.UNSET,
+        resources=_resources(record) if meaning.data or meaning.session or meaning.source == KMS else msgspec.UNSET,
         management_event=not meaning.data,
         recipient_account_id=_account(record) or msgspec.UNSET,
         event_category="Data" if meaning.data else "Management",
@@ -246,7 +247,7 @@ def _received(record: Record) -> int:
 
 
 def _resources(record: Record) -> list[dict[str, str]] | msgspec.UnsetType:
-    """The object and the bucket of a data event, the role that was assumed: what CloudTrail names in events of these."""
+    """The object and the bucket of a data event, the role that was assumed, KMS's keys: what CloudTrail names in events of these."""
     arn = record.asked[0].resource if record.asked else ""
     if arn.startswith("arn:aws:s3:::"):
         bucket, _, key = arn.partition("/")
@@ -255,7 +256,15 @@ def _resources(record: Record) -> list[dict[str, str]] | msgspec.UnsetType:
     parts = arn.split(":", 5)
     if len(parts) == 6 and parts[5].startswith("role/"):
         return [{"accountId": parts[4], "type": "AWS::IAM::Role", "ARN": cut(arn)}]
+    if arn.startswith("arn:aws:kms:"):
+        return _keys(record) or msgspec.UNSET
     return msgspec.UNSET
+
+
+def _keys(record: Record) -> list[dict[str, str]]:
+    """The keys of a request to KMS: two where it encrypts anew."""
+    found = dict.fromkeys(one.resource for one in record.asked if ":key/" in one.resource)
+    return [{"accountId": arn.split(":")[4], "type": "AWS::KMS::Key", "ARN": cut(arn)} for arn in found]
 
 
 def _tls(record: Record) -> dict[str, str]:

@@ -11,7 +11,7 @@ from tests.services.kms.made import OTHER, arn, document, statement
 
 from fogbank.core.errors import AwsError
 from fogbank.services.kms import ciphertext
-from services.helpers import code, dev, refusal
+from services.helpers import allow, code, dev, permit, refusal
 from support.region import ACCOUNT
 
 if TYPE_CHECKING:
@@ -189,3 +189,19 @@ def test_another_account_decrypts_where_the_keys_policy_lets_it(region: LocalReg
     assert kms.decrypt(CiphertextBlob=made["CiphertextBlob"])["Plaintext"] == b"y"
     assert code(other.encrypt, KeyId=key, Plaintext=b"y") == "NotFoundException"
     assert code(other.generate_data_key, KeyId=arn(key), KeySpec="AES_256") == "AccessDeniedException"
+
+
+def test_another_accounts_users_need_their_own_accounts_permission_too(region: LocalRegion, kms: Any, key: str) -> None:
+    iam = dev(region, OTHER, "iam")
+    iam.create_user(UserName="eve")
+    made = iam.create_access_key(UserName="eve")["AccessKey"]
+    eve = region.client("kms", made["AccessKeyId"], made["SecretAccessKey"])
+    kms.create_alias(AliasName="alias/app", TargetKeyId=key)
+    shared = statement(f"arn:aws:iam::{OTHER}:root", ["kms:Encrypt", "kms:DescribeKey", "kms:DisableKey"])
+    kms.put_key_policy(KeyId=key, Policy=document(statement(f"arn:aws:iam::{ACCOUNT}:root"), shared))
+    name = f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/app"
+    assert code(eve.encrypt, KeyId=name, Plaintext=b"x") == "AccessDeniedException"
+    permit(region, allow("kms:*", arn(key)), name="eve", account=OTHER)
+    assert eve.encrypt(KeyId=name, Plaintext=b"x")["KeyId"] == arn(key)
+    assert eve.describe_key(KeyId=name)["KeyMetadata"]["AWSAccountId"] == ACCOUNT
+    assert code(eve.disable_key, KeyId=arn(key)) == "AccessDeniedException"

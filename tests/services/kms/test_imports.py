@@ -148,6 +148,7 @@ def test_keys_with_material_of_ours_take_none(kms: Any) -> None:
     old = {**HOW, "WrappingAlgorithm": "RSAES_PKCS1_V1_5"}
     assert code(kms.get_parameters_for_import, KeyId=external, **old) == "UnsupportedOperationException"
     assert code(kms.enable_key_rotation, KeyId=external) == "UnsupportedOperationException"
+    assert code(kms.disable_key_rotation, KeyId=external) == "UnsupportedOperationException"
     kms.schedule_key_deletion(KeyId=external)
     assert code(kms.get_parameters_for_import, KeyId=external, **HOW) == "KMSInvalidStateException"
     kms.cancel_key_deletion(KeyId=external)

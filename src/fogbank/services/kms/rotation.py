@@ -34,10 +34,7 @@ ON_DEMAND: Final = 25  # rotations of one key
 @kms.operation("write", "key", takes="KeyId RotationPeriodInDays", needs_policy=True)
 def enable_key_rotation(call: Call, req: Input) -> dict[str, Any]:
     """Have a key rotated every so many days, a year if nothing else was said, from now on."""
-    key = rotatable(find_own(call, req["KeyId"]))
-    if key.origin == "EXTERNAL":
-        raise unsupported(f"{key.arn} origin is EXTERNAL which is not valid for this operation.")
-    need_enabled(key)
+    key = automatic(call, req)
     period = req.get("RotationPeriodInDays", key.period or YEAR)
     if period != key.period:
         schedule(call, key, period)
@@ -47,10 +44,17 @@ def enable_key_rotation(call: Call, req: Input) -> dict[str, Any]:
 @kms.operation("write", "key", takes="KeyId", needs_policy=True)
 def disable_key_rotation(call: Call, req: Input) -> dict[str, Any]:
     """Have a key rotated no more."""
-    key = rotatable(find_own(call, req["KeyId"]))
-    need_enabled(key)
-    schedule(call, key, 0)
+    schedule(call, automatic(call, req), 0)
     return {}
+
+
+def automatic(call: Call, req: Input) -> Key:
+    """The addressed key, if it can be rotated automatically, and is enabled."""
+    key = rotatable(find_own(call, req["KeyId"]))
+    if key.origin == "EXTERNAL":
+        raise unsupported(f"{key.arn} origin is EXTERNAL which is not valid for this operation.")
+    need_enabled(key)
+    return key
 
 
 def schedule(call: Call, key: Key, period: int) -> None:
