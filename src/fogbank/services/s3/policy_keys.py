@@ -232,8 +232,8 @@ _FOUND: Final[dict[str, Callable[[PolicyKeys], Value | None]]] = {
 
 
 def policy_keys(call: Call, names: Input, _resource: str) -> PolicyKeys:
-    """The keys of one question of a request."""
-    return PolicyKeys(call, names)
+    """The keys of one question of a request. The names of a bucket that is to be made find nobody's; what it says of it counts."""
+    return PolicyKeys(call, call.input if call.bound.makes else names)
 
 
 def tags(call: Call, names: Input, _resource: str) -> Mapping[str, str]:
