@@ -94,7 +94,7 @@ def test_metadata_directives(
         ({"ACL": "public-read"}, "AccessControlListNotSupported"),
         ({"StorageClass": "COLD"}, "InvalidStorageClass"),
         ({"StorageClass": "GLACIER"}, "NotImplemented"),
-        ({"Tagging": "a=b", "TaggingDirective": "REPLACE"}, "NotImplemented"),
+        ({"TaggingDirective": "MERGE"}, "InvalidArgument"),
         ({"ServerSideEncryption": "aws:kms:dsse"}, "NotImplemented"),
         ({"WebsiteRedirectLocation": "/x"}, "NotImplemented"),
         ({"Key": "k" * 1025}, "KeyTooLongError"),
