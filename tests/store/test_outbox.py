@@ -173,3 +173,31 @@ def test_a_cancelled_carrier_leaves_the_effect(store: Store) -> None:
         assert await Carrier().run(store) == 1
 
     asyncio.run(main())
+
+
+def test_carriers_side_by_side_take_what_no_other_is_at(store: Store) -> None:
+    async def main() -> None:
+        carrier, busy, slow = Carrier(), set[tuple[str, int, int]](), asyncio.Event()
+
+        async def handle(payload: bytes) -> None:
+            if payload == b"slow":
+                await slow.wait()
+            await carrier.note(payload)
+
+        def one() -> asyncio.Task[bool]:
+            return asyncio.create_task(outbox.carry_one(store, {"note": handle}, lambda: NOON, busy))
+
+        await store.write(emit(b"slow", b"1", b"2"))
+        first = one()
+        await asyncio.sleep(0)
+        assert await one()
+        assert await one()
+        assert not await one()
+        assert carrier.seen == [b"1", b"2"]
+        slow.set()
+        assert await first
+        assert carrier.seen == [b"1", b"2", b"slow"]
+        assert not await one()
+        assert not busy
+
+    asyncio.run(main())

@@ -69,7 +69,7 @@ async def _run(settings: Settings) -> None:
     background = Background(region, Options(lifecycle_day=settings.lifecycle_length))
     tasks = [
         loop.create_task(seal(store, vault)),
-        loop.create_task(every(POLL, lambda: carry_out(background))),
+        *(loop.create_task(every(POLL, carrier)) for carrier in carriers(background)),
         *(loop.create_task(every(chore.seconds, bind(chore, background))) for chore in chores()),
         loop.create_task(every(SWEEP_EVERY, lambda: sweep(store, blobs, clock))),
         loop.create_task(every(SCRUB_EVERY, lambda: scrub(store, blobs, clock), first=SCRUB_EVERY)),
@@ -120,10 +120,30 @@ def handlers(background: Background) -> dict[str, Handler]:
     return found
 
 
-async def carry_out(background: Background) -> None:
-    """Carry out all effects that are due."""
+def carriers(background: Background) -> list[Callable[[], Awaitable[None]]]:
+    """What carries out all effects that are due: a carrier for each kind, or several, so that no kind waits for another."""
+    found: list[Callable[[], Awaitable[None]]] = []
+    many = {kind: number for service in registry.services().values() for kind, number in service.at_once.items()}
+    for kind, handler in handlers(background).items():
+        known = {kind: handler}
+        if many.get(kind, 1) == 1:
+            found.append(partial(carry_out, background, known))
+        else:
+            found += [partial(carry_one_by_one, background, known, set())] * many[kind]
+    return found
+
+
+async def carry_one_by_one(background: Background, known: dict[str, Handler], busy: set[tuple[str, int, int]]) -> None:
+    """Carry out effects that are due, beside other carriers that share `busy`."""
     region = background.region
-    known = handlers(background)
+    while await outbox.carry_one(region.store, known, region.clock.now, busy):
+        pass
+
+
+async def carry_out(background: Background, only: dict[str, Handler] | None = None) -> None:
+    """Carry out all effects that are due, or those of some kinds."""
+    region = background.region
+    known = handlers(background) if only is None else only
     while await outbox.carry_out(region.store, known, region.clock.now):
         pass
 

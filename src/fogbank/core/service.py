@@ -224,6 +224,7 @@ class Service:
         self.tagging = tagging
         self.watched = watched
         self.effects: dict[str, EffectHandler] = {}
+        self.at_once: dict[str, int] = {}
         self.chores: list[Chore] = []
         self.gauges: list[Callable[[Tx], Iterable[Gauge]]] = []
         self.cross_origin: Callable[[Tx, HttpRequest, Mapping[str, str]], list[tuple[str, str]]] | None = None
@@ -261,13 +262,18 @@ class Service:
 
         return bind
 
-    def effect(self, kind: str) -> Callable[[EffectHandler], EffectHandler]:
-        """Have the decorated function carry out the effects of a kind. It is repeatable: it may be called again for the same one."""
+    def effect(self, kind: str, *, at_once: int = 1) -> Callable[[EffectHandler], EffectHandler]:
+        """Have the decorated function carry out the effects of a kind. It is repeatable: it may be called again for the same one.
+
+        Effects of a kind come one after the other; with `at_once` above 1 so many are carried out at the same time, and no slow one
+        holds up the others.
+        """
 
         def bind(function: EffectHandler) -> EffectHandler:
             if kind in self.effects:
                 raise TypeError(f"{self.name} has two handlers of {kind}")
             self.effects[kind] = function
+            self.at_once[kind] = at_once
             return function
 
         return bind

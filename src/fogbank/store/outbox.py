@@ -109,13 +109,36 @@ async def carry_out(
     def record(tx: Tx) -> None:
         finished = now()
         for one, error in outcomes:
-            if error is None:
-                done(tx, [one])
-            elif _effects.get(tx, one.kind, one.due, one.sequence) is not None:  # no other carrier was here first
-                failed(tx, one, error, finished)
+            _record(tx, one, error, finished)
 
     await store.write(record)
     return len(effects)
+
+
+async def carry_one(
+    store: Store, handlers: Mapping[str, Handler], now: Callable[[], datetime], busy: set[tuple[str, int, int]]
+) -> bool:
+    """Carry out the first effect that is due and not in `busy`, which has those that other carriers are at; whether there was one."""
+    with store.snapshot() as tx:
+        effects = due(tx, now(), len(busy) + 1, handlers)
+    one = next((each for each in effects if (each.kind, each.due, each.sequence) not in busy), None)
+    if one is None:
+        return False
+    busy.add((one.kind, one.due, one.sequence))
+    try:
+        error = await _try(handlers[one.kind], one)
+        await store.write(lambda tx: _record(tx, one, error, now()))
+    finally:
+        busy.discard((one.kind, one.due, one.sequence))
+    return True
+
+
+def _record(tx: Tx, one: Due, error: str | None, finished: datetime) -> None:
+    """Keep how it went."""
+    if error is None:
+        done(tx, [one])
+    elif _effects.get(tx, one.kind, one.due, one.sequence) is not None:  # no other carrier was here first
+        failed(tx, one, error, finished)
 
 
 async def _try(handler: Handler, one: Due) -> str | None:
