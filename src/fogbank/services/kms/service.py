@@ -55,7 +55,7 @@ def policy(call: Call, names: Input) -> Policy | None:
     key = addressed(call, names)
     if key is None:
         return None
-    own = compiled(key.policy, key.arn, "resource")
+    own = compiled(key.policy, "key policy", "resource")  # one name for all: keys that have the same policy share it
     if call.bound.name == "RetireGrant":
         return of_retiring(call, key, names, own)
     return with_grants(call, key, names, own) if key.grants else own
