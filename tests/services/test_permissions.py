@@ -12,9 +12,11 @@ from fogbank.auth.dialect import dialect_of
 from fogbank.core.authorize import DENIED_CODES
 from fogbank.core.service import NO_PERMISSION_NEEDED
 from fogbank.services import registry
-from services.helpers import code, dev, kept, user_client
+from services.helpers import anonymous, code, dev, kept, user_client
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fogbank.core.service import Bound
     from support.region import LocalRegion
 
@@ -52,6 +54,16 @@ MORE: dict[str, dict[str, Any]] = {
         "ServerSideEncryptionConfiguration": {
             "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         }
+    },
+    "PutObjectTagging": {"Tagging": {"TagSet": []}},
+    "PutBucketWebsite": {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "index.html"}}},
+    "PutBucketIntelligentTieringConfiguration": {
+        "Id": "all",
+        "IntelligentTieringConfiguration": {
+            "Id": "all",
+            "Status": "Enabled",
+            "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}],
+        },
     },
     "PutBucketReplication": {
         "ReplicationConfiguration": {
@@ -119,7 +131,7 @@ def test_another_account(region: LocalRegion, s3: Any, there: str, bound: Bound)
 
 @pytest.mark.parametrize(
     "bound",
-    [bound for bound in OPERATIONS if bound.service.name == "s3" and not bound.model.synthetic],
+    [bound for bound in OPERATIONS if bound.service.name == "s3" and not bound.anonymous],
     ids=lambda bound: bound.name,
 )
 def test_an_anonymous_caller_of_s3(region: LocalRegion, s3: Any, there: str, bound: Bound) -> None:
@@ -145,7 +157,10 @@ def test_an_anonymous_caller_of_other_services(region: LocalRegion, bound: Bound
     assert error == dialect_of(bound.service.model.signing_name, bound.service.model.protocol).missing
 
 
-def test_delete_objects_denies_a_user_each_key(region: LocalRegion, s3: Any, there: str) -> None:
-    answer = user_client(region, "s3").delete_objects(Bucket=there, Delete={"Objects": [{"Key": "k"}]})
+@pytest.mark.parametrize("make", [lambda region: user_client(region, "s3"), anonymous], ids=["a user", "anybody"])
+def test_delete_objects_denies_each_key(
+    region: LocalRegion, s3: Any, there: str, make: Callable[[LocalRegion], Any]
+) -> None:
+    answer = make(region).delete_objects(Bucket=there, Delete={"Objects": [{"Key": "k"}]})
     assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"]
     assert s3.get_object(Bucket=there, Key="k")["Body"].read() == b"kept"

@@ -39,6 +39,7 @@ def delete_object(call: Call, req: DeleteObjectRequestTypeDef) -> dict[str, Any]
     "bulk",
     "bucket",
     action=NO_PERMISSION_NEEDED,  # each key is authorised for itself
+    anonymous=True,
     takes="Bucket Delete RequestPayer BypassGovernanceRetention ExpectedBucketOwner ChecksumAlgorithm",
 )
 def delete_objects(call: Call, req: DeleteObjectsRequestTypeDef) -> dict[str, Any]:
