@@ -372,6 +372,8 @@ resource "aws_s3_object_copy" "it" {
   bucket = aws_s3_bucket.plain.id
   key    = "a/second"
   source = "${aws_s3_bucket.plain.id}/${aws_s3_object.it.key}"
+  # By default the tags come along, on AWS as here, and the next plan would remove them.
+  tagging_directive = "REPLACE"
 }
 
 data "aws_s3_bucket" "it" {
