@@ -24,6 +24,8 @@ def told(call: Call, bucket: Bucket, key: str, found: Object) -> dict[str, Any]:
     result: dict[str, Any] = storage_classes.restore_told(found, call.now) | expiration(call, bucket, key, found)
     if found.tags and may_read_tags(call, bucket, key):
         result["TagCount"] = len(found.tags)
+    if found.replication:
+        result["ReplicationStatus"] = found.replication
     return result
 
 
