@@ -17,7 +17,16 @@ from fogbank.core.call import Sealing, Taking
 from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.service import Permission
-from fogbank.services.s3 import checksums, conditions, content, encryption, object_state, storage_classes, versions
+from fogbank.services.s3 import (
+    checksums,
+    conditions,
+    content,
+    encryption,
+    granted,
+    object_state,
+    storage_classes,
+    versions,
+)
 from fogbank.services.s3.access import open_bucket, open_named, open_object
 from fogbank.services.s3.description import DESCRIPTION, described, permissions
 from fogbank.services.s3.encryption_request import AES256, COPY_SOURCE, CUSTOMER, KEY, MANAGED, customer_of, wanted
@@ -60,9 +69,16 @@ def source_of(req: Input) -> tuple[str, str, str | None]:
 
 def source_permission(_call: Call, req: Input) -> list[Permission]:
     """A copy reads its source."""
+    return [of_source(req, "s3:GetObject")]
+
+
+def of_source(req: Input, action: str) -> Permission:
+    """A permission on a copy's source. Of a version that is named, its own ACL and tags count, not the current one's."""
     bucket, key, version = source_of(req)
-    action = "s3:GetObjectVersion" if version else "s3:GetObject"
-    return [Permission(action, f"arn:aws:s3:::{bucket}/{key}", {"Bucket": bucket, "Key": key})]
+    names = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+    if version:
+        action = action.replace("Object", "ObjectVersion")
+    return Permission(action, f"arn:aws:s3:::{bucket}/{key}", names)
 
 
 def open_source(call: Call, req: Input) -> tuple[Bucket, Object]:
@@ -218,12 +234,10 @@ def copied(call: Call, req: Input, bucket: Bucket, source: Object) -> dict[str, 
 def copied_tags(call: Call, req: Input, source: Object) -> dict[str, str]:
     """The source's tags, for a caller who may read them there and write them here."""
     if source.tags:
-        name, key, version = source_of(req)
-        suffix = "VersionTagging" if version else "Tagging"
-        there = Permission(f"s3:GetObject{suffix}", f"arn:aws:s3:::{name}/{key}", {"Bucket": name, "Key": key})
+        there = of_source(req, "s3:GetObjectTagging")
         here = Permission("s3:PutObjectTagging", f"arn:aws:s3:::{req['Bucket']}/{req['Key']}", req)
         for permission in (there, here):
-            owner = open_named(call, permission.names["Bucket"]).account
+            owner = granted.owner(call, permission.names) or open_named(call, permission.names["Bucket"]).account
             if not call.may(permission, owner):
                 raise AwsError("AccessDenied", "Access Denied", status=403)
     return source.tags
