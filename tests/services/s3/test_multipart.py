@@ -46,10 +46,7 @@ def test_create_multipart_upload(s3: Any, bucket: str) -> None:
     [
         ({"ACL": "public-read"}, "AccessControlListNotSupported"),
         ({"StorageClass": "COLD"}, "InvalidStorageClass"),
-        ({"StorageClass": "GLACIER"}, "NotImplemented"),
         ({"ServerSideEncryption": "aws:kms:dsse"}, "NotImplemented"),
-        ({"Tagging": "a=b"}, "NotImplemented"),
-        ({"WebsiteRedirectLocation": "/x"}, "NotImplemented"),
         ({"ObjectLockLegalHoldStatus": "ON"}, "InvalidRequest"),
         ({"Metadata": {"k": "v" * 3000}}, "MetadataTooLarge"),
         ({"Key": "k" * 1025}, "KeyTooLongError"),

@@ -12,6 +12,7 @@ import pytest
 from services.helpers import (
     ALGORITHMS,
     FILE,
+    allow,
     checksum,
     code,
     error_of,
@@ -20,10 +21,13 @@ from services.helpers import (
     member,
     over_tls,
     pattern,
+    permit,
     refusal,
     signed,
     target,
+    user_client,
 )
+from services.s3.uploads import complete, start, upload
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -380,8 +384,6 @@ def test_storage_classes(s3: Any, bucket: str, name: str) -> None:
     [
         ("COLD", "InvalidStorageClass"),
         ("standard", "InvalidStorageClass"),
-        ("GLACIER", "NotImplemented"),
-        ("DEEP_ARCHIVE", "NotImplemented"),
     ],
 )
 def test_storage_classes_that_are_refused(s3: Any, bucket: str, name: str, error: str) -> None:
@@ -395,11 +397,8 @@ def test_storage_classes_that_are_refused(s3: Any, bucket: str, name: str, error
         ({"ACL": "private"}, "AccessControlListNotSupported"),
         ({"ACL": "bucket-owner-full-control"}, None),
         ({"ACL": "authenticated-read"}, "AccessControlListNotSupported"),
-        ({"GrantRead": "id=abc"}, "NotImplemented"),
         ({"ServerSideEncryption": "aws:kms:dsse"}, "NotImplemented"),
         ({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}, "AccessDenied"),
-        ({"Tagging": "a=b"}, "NotImplemented"),
-        ({"WebsiteRedirectLocation": "/other"}, "NotImplemented"),
         ({"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": EXPIRES}, "InvalidRequest"),
         ({"ObjectLockLegalHoldStatus": "ON"}, "InvalidRequest"),
         ({"WriteOffsetBytes": 0}, "NotImplemented"),
@@ -459,3 +458,16 @@ def test_last_modified_is_the_regions_time(region: LocalRegion, s3: Any, bucket:
     region.advance(minutes=10)
     s3.put_object(Bucket=bucket, Key="k")
     assert 600 <= (s3.head_object(Bucket=bucket, Key="k")["LastModified"] - first).total_seconds() <= 660
+
+
+def test_a_condition_on_the_etag_takes_the_right_to_read_it(region: LocalRegion, s3: Any, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    ann = user_client(region, "s3")
+    permit(region, allow("s3:PutObject"))
+    where = start(ann, bucket)
+    parts = upload(ann, where, {1: b"x"})
+    assert code(ann.put_object, Bucket=bucket, Key="k", Body=b"y", IfMatch=etag) == "AccessDenied"
+    assert code(complete, s3=ann, where=where, parts=parts, IfMatch=etag) == "AccessDenied"
+    permit(region, allow(["s3:PutObject", "s3:GetObject"]))
+    ann.put_object(Bucket=bucket, Key="k", Body=b"x", IfMatch=etag)
+    complete(ann, where, parts, IfMatch=etag)

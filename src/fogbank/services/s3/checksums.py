@@ -82,15 +82,25 @@ def check_md5(given: str | None, computed: bytes) -> None:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != 16:
-        raise AwsError(
-            "InvalidDigest", "The Content-MD5 you specified was invalid.", fields={"Content-MD5": given[:100]}
-        )
+        raise invalid_md5(given)
     if raw != computed:
         raise AwsError(
             "BadDigest",
             "The Content-MD5 you specified did not match what we received.",
             fields={"ExpectedDigest": given, "CalculatedDigest": base64(computed)},
         )
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse an empty Content-MD5, which is no member of the input, before a body is read."""
+    if headers.get("content-md5") == "":
+        raise invalid_md5("")
+
+
+def invalid_md5(given: str) -> AwsError:
+    """S3's error for a Content-MD5 that is no MD5."""
+    fields = {"Content-MD5": given[:100]}
+    return AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", fields=fields)
 
 
 def check_value(algorithm: str, given: str, computed: str) -> None:

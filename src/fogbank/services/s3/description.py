@@ -25,6 +25,7 @@ PERMISSIONS: Final = {
     "ObjectLockRetainUntilDate": "s3:PutObjectRetention",
     "ObjectLockLegalHoldStatus": "s3:PutObjectLegalHold",
     "Tagging": "s3:PutObjectTagging",
+    "IfMatch": "s3:GetObject",  # it tells whether the object is a certain one
 }
 
 

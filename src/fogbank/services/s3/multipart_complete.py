@@ -11,6 +11,7 @@ from fogbank.core.digests import base64, combine, digest
 from fogbank.core.errors import AwsError
 from fogbank.services.s3 import checksums, conditions, content, encryption, object_state, versions
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.description import permissions
 from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
 from fogbank.services.s3.multipart import MAX_PARTS, check_part_customer, open_upload
 from fogbank.services.s3.object_put import CHECKSUMS
@@ -33,6 +34,7 @@ Chosen = list[tuple[int, Part]]
     "bulk",
     "object",
     action="s3:PutObject",
+    also=permissions,
     takes=f"Bucket Key MultipartUpload UploadId {CHECKSUMS} {CUSTOMER} ChecksumType MpuObjectSize RequestPayer ExpectedBucketOwner "
     "IfMatch IfNoneMatch",
 )

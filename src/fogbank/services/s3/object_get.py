@@ -55,7 +55,10 @@ def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
 @s3.operation("read", "object", takes=READ, action="s3:GetObject", variants={"VersionId": "s3:GetObjectVersion"})
 def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
     """What GetObject would answer, without the bytes."""
-    return describe(call, req)[1]
+    found, result, _, _ = describe(call, req)
+    if req.get("ChecksumMode") == "ENABLED":
+        key_of(call, req, found)  # a checksum tells of the bytes: KMS is asked, too
+    return result
 
 
 def key_of(call: Call, req: Input, found: Object) -> bytes:

@@ -28,6 +28,7 @@ def check_put(call: Call, req: PutObjectRequestTypeDef) -> None:
     """Refuse, before its body is read, an upload that must fail."""
     check_key(req["Key"])
     check_length(req.get("ContentLength"))
+    checksums.check_headers(call.request.headers)
     bucket = open_bucket(call, req)
     described(call, req, bucket)
     object_lock.check_upload(call, req, bucket)
