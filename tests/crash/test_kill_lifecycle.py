@@ -53,9 +53,14 @@ def data(tmp_path: Path) -> Iterator[Path]:
 def s3(tmp_path: Path, data: Path) -> Any:
     port = json.loads(run(tmp_path, "status", "--json", "--data", str(data)))["port"]
     endpoint = f"http://127.0.0.1:{port}"
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    config = Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required")
-    made = boto3.client("s3", endpoint_url=endpoint, config=config, **keys)
+    made = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+        config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
+    )
     made.create_bucket(Bucket="bucket")
     return made
 
@@ -100,18 +105,24 @@ def kill_control(data: Path) -> None:
             os.kill(runtime.children["control"].pid, signal.SIGKILL)
 
 
+def expire_under_fire(s3: Any, data: Path, round_: int, chance: random.Random) -> None:
+    """Objects that expire while the process that removes them is killed, again and again."""
+    fill(s3, round_)
+    prefix = f"{round_}/go/"
+    rules = {"Rules": [{**DAY, "Filter": {"Prefix": prefix}}]}
+    s3.put_bucket_lifecycle_configuration(Bucket="bucket", LifecycleConfiguration=rules)
+    assert until(30, lambda: len(keys(s3, prefix)) < OBJECTS * 9 // 10)
+    for _ in range(3):
+        kill_control(data)
+        time.sleep(chance.uniform(0, 0.3))
+    assert until(30, lambda: not keys(s3, prefix))
+
+
 def test_killing_it_loses_nothing_and_does_nothing_twice(s3: Any, data: Path) -> None:
     chance = random.Random(4)
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     for round_ in range(ROUNDS):
-        fill(s3, round_)
-        rule = {**DAY, "Filter": {"Prefix": f"{round_}/go/"}}
-        s3.put_bucket_lifecycle_configuration(Bucket="bucket", LifecycleConfiguration={"Rules": [rule]})
-        assert until(30, lambda prefix=f"{round_}/go/": len(keys(s3, prefix)) < OBJECTS * 9 // 10)
-        for _ in range(3):
-            kill_control(data)
-            time.sleep(chance.uniform(0, 0.3))
-        assert until(30, lambda prefix=f"{round_}/go/": not keys(s3, prefix))
+        expire_under_fire(s3, data, round_, chance)
     found = list(s3.get_paginator("list_object_versions").paginate(Bucket="bucket"))
     markers = Counter(entry["Key"] for page in found for entry in page.get("DeleteMarkers", ()))
     versions = Counter(entry["Key"] for page in found for entry in page.get("Versions", ()))

@@ -25,41 +25,58 @@ EXPORT = {"DataExport": {"OutputSchemaVersion": "V_1", "Destination": {"S3Bucket
 
 
 class Kind(NamedTuple):
-    """A kind of configuration: how its operations and members are called, and the least of one."""
+    """A kind of configuration: how its operations, its member and its actions are called, and the least of one."""
 
-    snake: str
+    operations: tuple[str, str, str, str]  # to put, get, delete and list
     member: str
     query: str
-    action: str
     least: dict[str, Any]
 
     def put(self, s3: Any, name: str = "c", **more: Any) -> Any:
         value = {"Id": name, **self.least, **more}
-        return getattr(s3, f"put_bucket_{self.snake}")(Bucket="bucket", Id=name, **{self.member: value})
+        return getattr(s3, self.operations[0])(Bucket="bucket", Id=name, **{self.member: value})
 
     def get(self, s3: Any, name: str = "c") -> Any:
-        return getattr(s3, f"get_bucket_{self.snake}")(Bucket="bucket", Id=name)[self.member]
+        return getattr(s3, self.operations[1])(Bucket="bucket", Id=name)[self.member]
 
     def delete(self, s3: Any, name: str = "c") -> Any:
-        return getattr(s3, f"delete_bucket_{self.snake}")(Bucket="bucket", Id=name)
+        return getattr(s3, self.operations[2])(Bucket="bucket", Id=name)
 
     def page(self, s3: Any, **more: Any) -> Any:
-        return getattr(s3, f"list_bucket_{self.snake}s")(Bucket="bucket", **more)
+        return getattr(s3, self.operations[3])(Bucket="bucket", **more)
 
 
 ANALYTICS = Kind(
-    "analytics_configuration",
+    (
+        "put_bucket_analytics_configuration",
+        "get_bucket_analytics_configuration",
+        "delete_bucket_analytics_configuration",
+        "list_bucket_analytics_configurations",
+    ),
     "AnalyticsConfiguration",
     "analytics",
-    "AnalyticsConfiguration",
     {"StorageClassAnalysis": {}},
 )
-METRICS = Kind("metrics_configuration", "MetricsConfiguration", "metrics", "MetricsConfiguration", {})
+METRICS = Kind(
+    (
+        "put_bucket_metrics_configuration",
+        "get_bucket_metrics_configuration",
+        "delete_bucket_metrics_configuration",
+        "list_bucket_metrics_configurations",
+    ),
+    "MetricsConfiguration",
+    "metrics",
+    {},
+)
 TIERING = Kind(
-    "intelligent_tiering_configuration",
+    (
+        "put_bucket_intelligent_tiering_configuration",
+        "get_bucket_intelligent_tiering_configuration",
+        "delete_bucket_intelligent_tiering_configuration",
+        "list_bucket_intelligent_tiering_configurations",
+    ),
     "IntelligentTieringConfiguration",
     "intelligent-tiering",
-    "IntelligentTieringConfiguration",
     {"Status": "Enabled", "Tierings": TIERS},
 )
 KINDS = pytest.mark.parametrize("kind", [ANALYTICS, METRICS, TIERING], ids=["analytics", "metrics", "tiering"])
@@ -120,7 +137,7 @@ def test_ids_that_cannot_be(region: LocalRegion, s3: Any, kind: Kind, name: str)
 
 @KINDS
 def test_the_ids_of_the_address_and_the_document_are_one(s3: Any, kind: Kind) -> None:
-    put = getattr(s3, f"put_bucket_{kind.snake}")
+    put = getattr(s3, kind.operations[0])
     assert code(put, Bucket="bucket", Id="a", **{kind.member: {"Id": "b", **kind.least}}) == "MalformedXML"
 
 
@@ -182,11 +199,11 @@ def test_configurations_go_with_their_bucket(s3: Any, kind: Kind) -> None:
 @KINDS
 def test_configurations_need_their_permissions(region: LocalRegion, s3: Any, kind: Kind) -> None:
     ann = user_client(region, "s3")
-    permit(region, allow(f"s3:Put{kind.action}"))
+    permit(region, allow(f"s3:Put{kind.member}"))
     kind.put(ann)
     assert code(kind.get, s3=ann) == "AccessDenied"
     assert code(kind.page, s3=ann) == "AccessDenied"
-    permit(region, allow(f"s3:Get{kind.action}"))
+    permit(region, allow(f"s3:Get{kind.member}"))
     assert kind.get(ann) == kind.page(ann)[f"{kind.member}List"][0]
     assert code(kind.put, s3=ann) == "AccessDenied"
     assert code(kind.delete, s3=ann) == "AccessDenied"
