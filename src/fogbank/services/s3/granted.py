@@ -38,7 +38,17 @@ Acl = tuple["Grant", ...]
 OWNERS: Final = frozenset(
     f"s3:{verb}Object{what}"
     for verb, whats in {
-        "Get": ("", "Version", "Acl", "VersionAcl", "Attributes", "VersionAttributes", "Torrent", "VersionTorrent"),
+        "Get": (
+            "",
+            "Version",
+            "VersionForReplication",
+            "Acl",
+            "VersionAcl",
+            "Attributes",
+            "VersionAttributes",
+            "Torrent",
+            "VersionTorrent",
+        ),
         "Put": ("Acl", "VersionAcl"),
     }.items()
     for what in whats
@@ -52,7 +62,7 @@ _ON_BUCKETS: Final = {
     "WRITE_ACP": "s3:PutBucketAcl",
 }
 _ON_OBJECTS: Final = {
-    "READ": "s3:GetObject s3:GetObjectVersion s3:GetObjectTorrent",
+    "READ": "s3:GetObject s3:GetObjectVersion s3:GetObjectVersionForReplication s3:GetObjectTorrent",
     "WRITE": "",
     "READ_ACP": "s3:GetObjectAcl s3:GetObjectVersionAcl",
     "WRITE_ACP": "s3:PutObjectAcl s3:PutObjectVersionAcl",

@@ -62,10 +62,15 @@ def wanted_lock(now: datetime, req: Input, lock: Lock) -> Lock:
 
 def check_change(now: datetime, lock: Lock | None, wanted: Lock, *, bypass: bool) -> None:
     """AccessDenied unless a retention in force stays as strong as it is; governance mode may be passed by."""
-    if lock is None or not object_lock.is_retained(lock, now) or (bypass and lock.mode == object_lock.GOVERNANCE):
-        return
-    if wanted.mode != lock.mode or wanted.until < lock.until:
+    if lock is not None and weakens(now, lock, wanted, bypass=bypass):
         raise AwsError("AccessDenied", object_lock.LOCKED, status=403)
+
+
+def weakens(now: datetime, lock: Lock, wanted: Lock, *, bypass: bool) -> bool:
+    """Whether a change would make a retention in force less than it is; `bypass`: governance mode is passed by."""
+    if not object_lock.is_retained(lock, now) or (bypass and lock.mode == object_lock.GOVERNANCE):
+        return False
+    return wanted.mode != lock.mode or wanted.until < lock.until
 
 
 @s3.operation("read", "object", takes="Bucket Key VersionId RequestPayer ExpectedBucketOwner")

@@ -15,9 +15,9 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.core.identity import sessions
 from fogbank.core.service import Permission
-from fogbank.services.s3 import content, encryption, happened, object_lock, versions
+from fogbank.services.s3 import acl, content, encryption, happened, object_lock, object_retention, versions
 from fogbank.services.s3.encryption_request import AES256, KEY, KMS, Wanted
-from fogbank.services.s3.records import Encryption, buckets, objects
+from fogbank.services.s3.records import Encryption, Lock, buckets, objects
 
 if TYPE_CHECKING:
     from fogbank.core.background import Background
@@ -54,7 +54,7 @@ def replicate_here(ctx: Background, source: Source, rule: Rule, role: str, *, up
     there = versions.find(call, into, source.key, source.which.version)
     if there is not None:
         if not there.marker:
-            versions.update(call, into, source.key, changed(source, rule, into, there))
+            versions.update(call, into, source.key, changed(call, source, rule, into, there))
     elif not update:
         insert(call, into, source.key, replica(call, source, rule, into))
 
@@ -72,11 +72,11 @@ def as_role(ctx: Background, source: Source, role: str) -> Call:
     return ctx.call(tx, principal, source.call.bound, source.call.input, region)
 
 
-def need(call: Call, bucket: Bucket, action: str, key: str, reason: str, version: str = "") -> None:
-    """Raise Failed unless the role has a permission; on the bucket itself with an empty key."""
+def need(call: Call, bucket: Bucket, action: str, key: str, reason: str, version: str = "", owner: str = "") -> None:
+    """Raise Failed unless the role has a permission; on the bucket itself with an empty key. `owner`: whose the object is."""
     names = {"Bucket": bucket.name} | ({"Key": key} if key else {}) | ({"VersionId": version} if version else {})
     arn = f"arn:aws:s3:::{bucket.name}" + (f"/{key}" if key else "")
-    if not call.may(Permission(f"s3:{action}", arn, names), bucket.account):
+    if not call.may(Permission(f"s3:{action}", arn, names), owner or bucket.account):
         raise Failed(reason)
 
 
@@ -86,11 +86,12 @@ def check_source(call: Call, source: Source) -> None:
     need(call, bucket, "GetReplicationConfiguration", "", "InitiateReplicationNotPermitted")
     if which.marker:
         return
-    need(call, bucket, "GetObjectVersionForReplication", key, "SrcGetObjectNotPermitted", which.version)
+    owner = acl.owner_of(bucket, which)
+    need(call, bucket, "GetObjectVersionForReplication", key, "SrcGetObjectNotPermitted", which.version, owner)
     if which.tags:
-        need(call, bucket, "GetObjectVersionTagging", key, "SrcGetTagsNotPermitted", which.version)
+        need(call, bucket, "GetObjectVersionTagging", key, "SrcGetTagsNotPermitted", which.version, owner)
     if which.acl is not None:
-        need(call, bucket, "GetObjectVersionAcl", key, "SrcGetAclNotPermitted", which.version)
+        need(call, bucket, "GetObjectVersionAcl", key, "SrcGetAclNotPermitted", which.version, owner)
 
 
 def open_destination(call: Call, source: Source, rule: Rule) -> Bucket:
@@ -123,12 +124,21 @@ def ownership(source: Source, rule: Rule, into: Bucket) -> dict[str, object]:
     return {"owner": "" if owner == into.account else owner, "acl": None if rule.to_owner else source.which.acl}
 
 
-def changed(source: Source, rule: Rule, into: Bucket, there: Object) -> Object:
+def changed(call: Call, source: Source, rule: Rule, into: Bucket, there: Object) -> Object:
     """A replica with what can change of a version: tags, ACL, lock."""
-    which = source.which
-    return msgspec.structs.replace(
-        there, tags=which.tags, lock=which.lock or there.lock, **ownership(source, rule, into)
-    )
+    lock = locked_as(call, source, into, there)
+    return msgspec.structs.replace(there, tags=source.which.tags, lock=lock, **ownership(source, rule, into))
+
+
+def locked_as(call: Call, source: Source, into: Bucket, there: Object) -> Lock | None:
+    """The source's lock for a replica, whose own retention nobody weakens from there: but for governance, by who may pass by it."""
+    was, wanted = there.lock or Lock(), source.which.lock
+    if wanted is None:
+        return there.lock
+    bypass = object_lock.may(call, "s3:BypassGovernanceRetention", into, source.key)
+    if object_retention.weakens(call.now, was, wanted, bypass=bypass):
+        wanted = msgspec.structs.replace(wanted, mode=was.mode, until=was.until)
+    return msgspec.structs.replace(wanted, hold=was.hold if wanted.hold is None else wanted.hold)
 
 
 def replica(call: Call, source: Source, rule: Rule, into: Bucket) -> Object:
