@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fogbank.auth.policy import decide
@@ -12,7 +13,7 @@ from fogbank.core.service import Permission
 from fogbank.services.s3 import configuration, policy_check
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.acl_writing import blocked
-from fogbank.services.s3.granted import block_of_bucket, unless_owners_root
+from fogbank.services.s3.granted import DIGEST, block_of_bucket, unless_owners_root
 from fogbank.services.s3.policy_public import is_public
 from fogbank.services.s3.service import s3
 
@@ -50,6 +51,7 @@ def put_bucket_policy(call: Call, req: PutBucketPolicyRequestTypeDef) -> dict[st
     if not req.get("ConfirmRemoveSelfBucketAccess", False):
         check_not_locked_out(call, bucket, policy_check.parsed(kept, bucket.name))
     configuration.keep(call.tx, bucket, KIND, {"given": document, "kept": kept})
+    configuration.keep(call.tx, bucket, KIND, sha256(kept.encode()).hexdigest(), DIGEST)
     return {}
 
 
@@ -63,7 +65,9 @@ def get_bucket_policy(call: Call, req: GetBucketPolicyRequestTypeDef) -> dict[st
 @s3.operation("write", "bucket", takes="Bucket ExpectedBucketOwner", policy=unless_owners_root)
 def delete_bucket_policy(call: Call, req: DeleteBucketPolicyRequestTypeDef) -> dict[str, Any]:
     """Forget the bucket's policy, if it has one."""
-    configuration.drop(call.tx, open_own(call, req), KIND)
+    bucket = open_own(call, req)
+    configuration.drop(call.tx, bucket, KIND, DIGEST)
+    configuration.drop(call.tx, bucket, KIND)
     return {}
 
 

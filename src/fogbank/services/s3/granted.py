@@ -68,8 +68,23 @@ _ON_OBJECTS: Final = {
     "WRITE_ACP": "s3:PutObjectAcl s3:PutObjectVersionAcl",
 }
 _NOBODY: Final[Acl] = ()
+DIGEST: Final = "digest"  # the name under which a policy's digest is kept beside it
+MOST_COMPILED: Final = 1024  # policies
 _DENY: Final = {"Sid": "NotUnderstood", "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
 _DENY_ALL: Final = json.dumps({"Statement": [_DENY]})
+
+
+class Stored:
+    """A bucket's policy, compiled: whole, what is left of it where it is restricted, and whether it is public."""
+
+    __slots__ = ("closed", "policy", "public")
+
+    def __init__(self, policy: Policy, closed: Policy, public: bool) -> None:
+        self.policy, self.closed, self.public = policy, closed, public
+
+
+_NO_POLICY: Final = Stored(Policy("", "resource", ()), Policy("", "resource", ()), public=False)
+_compiled: Final[dict[tuple[str, str], Stored]] = {}  # by bucket and digest; what is read may be shared between threads
 
 
 def owner(call: Call, names: Input) -> str | None:
@@ -110,15 +125,15 @@ def policy(call: Call, names: Input) -> Policy | None:
     has_policy, has_acls = "policy" in bucket.configured, bucket.ownership != ENFORCED
     if not has_policy and not has_acls:
         return None
-    document = configuration.find(call.tx, bucket, "policy")["kept"] if has_policy else ""
-    restricted = has_policy and _is_restricted(call, bucket, document)
+    stored = _stored(call, bucket) if has_policy else _NO_POLICY
+    restricted = stored.public and _is_restricted(call, bucket)
     if not has_acls:
-        return _whole(document, bucket.name, restricted, False, _NOBODY, _NOBODY)
+        return stored.closed if restricted else stored.policy
     found = find_object(call, bucket, names) if "Key" in names else None
     foreign = found is not None and bool(found.owner)
     grants = _heeded(call, bucket, of_bucket(call, bucket) if "acl" in bucket.configured else _NOBODY)
     of_object = _heeded(call, bucket, found.acl or _NOBODY) if found is not None else _NOBODY
-    return _whole(document, bucket.name, restricted, foreign, grants, of_object)
+    return _whole(stored, restricted, foreign, grants, of_object)
 
 
 def unless_owners_root(call: Call, names: Input) -> Policy | None:
@@ -134,12 +149,32 @@ def block_of_bucket(call: Call, bucket: Bucket) -> Block:
     return (block_of(own) if own else OPEN) | block_of_account(call.tx, bucket.account)
 
 
-def _is_restricted(call: Call, bucket: Bucket, document: str) -> bool:
+def _stored(call: Call, bucket: Bucket) -> Stored:
+    """The bucket's policy, compiled. Only its digest is read, unless it is new to this process."""
+    digest = configuration.find(call.tx, bucket, "policy", DIGEST)
+    found = _compiled.get((bucket.name, digest))
+    if found is None:
+        if len(_compiled) >= MOST_COMPILED:
+            _compiled.clear()
+        document = configuration.find(call.tx, bucket, "policy")["kept"]
+        found = _compiled[bucket.name, digest] = stored_of(document, bucket.name)
+    return found
+
+
+def stored_of(document: str, bucket: str) -> Stored:
+    """A policy that is kept; it denies everything if it is not understood."""
+    name = f"arn:aws:s3:::{bucket}"
+    policy = understood(document, "resource", name) or parse_policy(_DENY_ALL, "resource", name)
+    closed = Policy(name, "resource", tuple(each for each in policy.statements if each.effect == "Deny"))
+    return Stored(policy, closed, policy_public.is_public(document))
+
+
+def _is_restricted(call: Call, bucket: Bucket) -> bool:
     """Whether a public policy allows nothing to this caller: RestrictPublicBuckets leaves the owner's account and AWS's services."""
     principal = call.principal
     if principal.kind == "service" or principal.account == bucket.account:
         return False
-    return policy_public.is_public(document) and block_of_bucket(call, bucket).restrict
+    return block_of_bucket(call, bucket).restrict
 
 
 def _heeded(call: Call, bucket: Bucket, grants: Acl) -> Acl:
@@ -151,24 +186,17 @@ def _heeded(call: Call, bucket: Bucket, grants: Acl) -> Acl:
 
 
 @lru_cache(maxsize=4096)
-def _whole(document: str, bucket: str, restricted: bool, foreign: bool, grants: Acl, of_object: Acl) -> Policy:
+def _whole(stored: Stored, restricted: bool, foreign: bool, grants: Acl, of_object: Acl) -> Policy:
     """Policy and ACLs, compiled."""
     statements: list[Statement] = []
-    if document:
-        for each in compiled(document, bucket).statements:
-            if each.effect == "Deny" or not (restricted or foreign):
-                statements.append(each)
-            elif not restricted:
-                statements.append(msgspec.structs.replace(each, actions=_others(each), other_actions=False))
+    for each in (stored.closed if restricted else stored.policy).statements:
+        if foreign and each.effect == "Allow":
+            statements.append(msgspec.structs.replace(each, actions=_others(each), other_actions=False))
+        else:
+            statements.append(each)
     for acl, meaning in ((grants, _ON_BUCKETS), (of_object, _ON_OBJECTS)):
         statements += _of_acl(acl, meaning)
-    return Policy(f"arn:aws:s3:::{bucket}", "resource", tuple(statements))
-
-
-def compiled(document: str, bucket: str) -> Policy:
-    """A stored policy, which denies everything if it is not understood."""
-    name = f"arn:aws:s3:::{bucket}"
-    return understood(document, "resource", name) or parse_policy(_DENY_ALL, "resource", name)
+    return Policy(stored.policy.name, "resource", tuple(statements))
 
 
 def _others(statement: Statement) -> Callable[[str], bool]:
