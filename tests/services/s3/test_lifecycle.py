@@ -80,6 +80,14 @@ def test_the_older_way_to_name_a_prefix(s3: Any, bucket: str) -> None:
     assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == [old]
 
 
+def test_the_older_operations_are_the_same_requests(s3: Any, bucket: str) -> None:
+    old = {"ID": "r", "Status": "Enabled", "Prefix": "", "Transition": {"Days": 1, "StorageClass": "GLACIER"}}
+    s3.put_bucket_lifecycle(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
+    assert s3.get_bucket_lifecycle(Bucket=bucket)["Rules"] == [old]
+    moves = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Transitions"]
+    assert moves == [{"Days": 1, "StorageClass": "GLACIER"}]
+
+
 def test_a_thousand_rules_and_not_one_more(s3: Any, bucket: str) -> None:
     rules = [rule(f"r{number}", f"p{number}/", Expiration=DAYS) for number in range(1001)]
     put(s3, bucket, *rules[:1000])

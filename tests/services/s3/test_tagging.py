@@ -237,3 +237,20 @@ def test_tags_of_a_version_need_their_own_permission(region: LocalRegion, s3: An
     permit(region, allow("s3:*ObjectVersionTagging"))
     ann.put_object_tagging(**which, Tagging=TWO)
     assert len(ann.get_object_tagging(**which)["TagSet"]) == 2
+
+
+def test_a_copy_needs_the_permissions_for_its_tags(region: LocalRegion, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=1")
+    ann = user_client(region, "s3")
+    copy = {"Bucket": bucket, "Key": "c", "CopySource": {"Bucket": bucket, "Key": "k"}}
+    both = ["s3:GetObject", "s3:PutObject"]
+    permit(region, allow(both))
+    assert code(ann.copy_object, **copy) == "AccessDenied"
+    assert code(ann.copy_object, **copy, TaggingDirective="REPLACE", Tagging="b=2") == "AccessDenied"
+    ann.copy_object(**copy, TaggingDirective="REPLACE")
+    permit(region, allow([*both, "s3:PutObjectTagging"]))
+    assert code(ann.copy_object, **copy) == "AccessDenied"
+    ann.copy_object(**copy, TaggingDirective="REPLACE", Tagging="b=2")
+    permit(region, allow([*both, "s3:PutObjectTagging", "s3:GetObjectTagging"]))
+    ann.copy_object(**copy)
+    assert tags_of(s3, "c") == {"a": "1"}
