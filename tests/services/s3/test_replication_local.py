@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fogbank.core.clock import Clock
 from services.helpers import FILE, code, dev, kept, pattern
 from services.s3.replicating import (
     DESTINATION,
@@ -67,6 +68,21 @@ def test_an_object_in_parts_is_replicated(region: LocalRegion, s3: Any, pair: st
     s3.complete_multipart_upload(Bucket=pair, Key="k", UploadId=upload, MultipartUpload=parts)
     region.settle()
     assert s3.head_object(Bucket="copy", Key="k", PartNumber=1)["PartsCount"] == 1
+
+
+def test_a_replica_takes_no_other_versions_place(
+    region: LocalRegion, s3: Any, pair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written to both buckets in the same microsecond, both versions stay where they are."""
+    now = region.clock.now()
+    monkeypatch.setattr(Clock, "now", lambda _self: now)
+    s3.put_object(Bucket="copy", Key="k", Body=b"there")
+    s3.put_object(Bucket=pair, Key="k", Body=b"here")
+    region.settle()
+    assert status_of(s3, pair, "k") == "FAILED"
+    assert s3.get_object(Bucket="copy", Key="k")["Body"].read() == b"there"
+    assert len(s3.list_object_versions(Bucket="copy")["Versions"]) == 1
+    assert kept(region) == (2, [])
 
 
 def test_versions_keep_their_order_however_they_come(region: LocalRegion, s3: Any, pair: str) -> None:

@@ -56,6 +56,8 @@ def replicate_here(ctx: Background, source: Source, rule: Rule, role: str, *, up
         if not there.marker:
             versions.update(call, into, source.key, changed(call, source, rule, into, there))
     elif not update:
+        if versions.is_taken(call, into, source.key, source.which.stamp):
+            raise Failed("DstVersionTaken")  # another version, of the same microsecond: its id would lead to this one
         insert(call, into, source.key, replica(call, source, rule, into))
 
 

@@ -76,6 +76,14 @@ def find(call: Call, bucket: Bucket, key: str, version: str) -> Object | None:
     return found if found is not None and found.version == version else None
 
 
+def is_taken(call: Call, bucket: Bucket, key: str, stamp: int) -> bool:
+    """Whether a version is at this place among those of a key. Stamps differ within a bucket, but not from those of another's."""
+    current = objects.get(call.tx, bucket.name, key)
+    if current is not None and current.stamp == stamp:
+        return True
+    return versions.get(call.tx, bucket.name, key, LAST_STAMP - stamp) is not None
+
+
 def newest(call: Call, bucket: Bucket, key: str) -> Object | None:
     """The current object; where there is none, the delete marker in its place, if the bucket keeps versions."""
     current = objects.get(call.tx, bucket.name, key)
