@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fogbank.cli.options import print_json, settings_of, which_region
+from fogbank.cli.s3_remote import remote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,9 @@ WIDE = 200  # columns, where the table is not for a screen
 @click.group()
 def s3() -> None:
     """Show what S3 holds."""
+
+
+s3.add_command(remote)
 
 
 @s3.command()

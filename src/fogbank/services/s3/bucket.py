@@ -28,6 +28,7 @@ from fogbank.services.s3.records import (
 from fogbank.services.s3.records import (
     delete_bucket as forget,
 )
+from fogbank.services.s3.remotes import remotes
 from fogbank.services.s3.service import s3
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
     current = buckets.get(call.tx, name)
     if current is not None:
         check_again(call, current, region)
+    elif remotes.get(call.tx, name) is not None:  # the operator named a bucket elsewhere so
+        raise name_taken(name)
     elif sum(1 for _ in owned.scan(call.tx, call.account, limit=BUCKETS_PER_ACCOUNT)) == BUCKETS_PER_ACCOUNT:
         raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed")
     else:
@@ -154,15 +157,18 @@ def constraints() -> frozenset[str]:
     return frozenset(shape.members["CreateBucketConfiguration"].members["LocationConstraint"].traits["enum"])
 
 
+def name_taken(name: str) -> AwsError:
+    """S3's error for the name of somebody else's bucket."""
+    what = "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+    return AwsError(
+        "BucketAlreadyExists", what + "Please select a different name and try again.", fields={"BucketName": name}
+    )
+
+
 def check_again(call: Call, current: Bucket, region: str) -> None:
     """Making an own bucket again is an error, except in us-east-1; anybody else's name is taken."""
     if current.account != call.account:
-        what = "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
-        raise AwsError(
-            "BucketAlreadyExists",
-            what + "Please select a different name and try again.",
-            fields={"BucketName": current.name},
-        )
+        raise name_taken(current.name)
     if not current.region == region == CLASSIC_REGION:
         what = "Your previous request to create the named bucket succeeded and you already own it."
         raise AwsError("BucketAlreadyOwnedByYou", what, fields={"BucketName": current.name})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import AwsError
 from fogbank.core.service import Permission
-from fogbank.services.s3 import configuration, replication_rules
+from fogbank.services.s3 import configuration, remotes, replication_rules
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.records import buckets
 from fogbank.services.s3.replication_rules import invalid
@@ -56,6 +56,8 @@ def put_bucket_replication(call: Call, req: PutBucketReplicationRequestTypeDef) 
 def check_destination(call: Call, bucket: Bucket, rule: replication_rules.Rule) -> None:
     """Refuse a destination that cannot take replicas."""
     found = buckets.get(call.tx, rule.bucket)
+    if found is None and remotes.find(call.tx, rule.bucket, bucket.account) is not None:
+        return  # what it can take it will tell
     if found is None:
         raise invalid("Destination bucket must exist.")
     if found.name == bucket.name:
