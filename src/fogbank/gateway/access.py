@@ -6,7 +6,7 @@ It is written before the caller is answered, as the log of events is: it survive
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import msgspec
 
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from fogbank.gateway.record import Record
 
 MOST_BATCH: Final = 1000  # keys of one request
-# What of a presigned URL opens something.
-SECRET: Final = ("x-amz-signature=", "x-amz-security-token=", "signature=")
+# What of a presigned URL opens something: SDKs move a customer's key into it, like any header.
+SECRET: Final = frozenset(
+    {
+        "x-amz-signature", "x-amz-security-token", "signature", "x-amz-s3session-token",
+        "x-amz-server-side-encryption-customer-key", "x-amz-copy-source-server-side-encryption-customer-key",
+    }
+)  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 
 
@@ -128,10 +133,15 @@ def _requester(record: Record) -> str:
 
 def _uri(record: Record) -> str:
     """The path and the query as they came, without what opens something."""
-    query = "&".join(part for part in record.request.query.split("&") if not part.lower().startswith(SECRET))
+    query = "&".join(part for part in record.request.query.split("&") if not _is_secret(part))
     return cut(
         quote(record.request.path, safe="/~:@!$&'()*+,;=", errors="replace") + (f"?{query}" if query else ""), 4096
     )
+
+
+def _is_secret(part: str) -> bool:
+    """Whether a part of a query, whose name may be encoded, opens something."""
+    return unquote_plus(part.partition("=")[0]).strip().lower() in SECRET
 
 
 def _size(record: Record, status: int) -> int:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
-from services.helpers import code, dev, make_public, put_policy
+from services.helpers import allow, code, dev, make_public, permit, put_policy, user_client
 from services.s3.replicating import make_role, replicate, rule, versioned
+from services.s3.test_encryption_customer import RULE, headers
+from services.s3.test_logging import lines, log, logs
+from support.region import HOST, KEY_ID, SECRET
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
 
 OTHER = "111122223333"
+assert logs  # a fixture
 
 
 @pytest.fixture
@@ -108,3 +116,45 @@ def test_an_object_of_another_account_is_replicated_only_if_its_owner_lets_it_be
     other.put_object(Bucket="original", Key="shared", Body=b"", ACL="bucket-owner-full-control")
     region.settle()
     assert [one["Key"] for one in s3.list_objects_v2(Bucket="copy").get("Contents", ())] == ["shared"]
+
+
+@pytest.mark.usefixtures("logs")
+def test_what_opens_something_in_a_presigned_url_is_not_logged(region: LocalRegion, s3: Any, bucket: str) -> None:
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [RULE]})
+    log(s3, bucket)
+    secret = quote(headers()["x-amz-server-side-encryption-customer-key"], safe="")
+    url = f"http://{HOST}/{bucket}/k?{urlencode(headers())}&x-amz-copy-source-server-side-encryption-customer-ke%79={secret}"
+    request = AWSRequest("PUT", url)
+    S3SigV4QueryAuth(Credentials(KEY_ID, SECRET), "s3", "us-east-1").add_auth(request)
+    assert region.raw("PUT", request.url.partition(HOST)[2], body=b"1").status == 200
+    (line,) = [each for each in lines(region, s3) if each["operation"] == "REST.PUT.OBJECT"]
+    assert "customer-algorithm=AES256" in line["uri"]
+    assert secret not in line["uri"]
+    assert not any(secret.encode() in file.read_bytes() for file in region.directory.rglob("*") if file.is_file())
+
+
+def test_tags_that_a_copy_takes_over_are_those_that_conditions_see(region: LocalRegion, s3: Any, bucket: str) -> None:
+    ann = user_client(region, "s3")
+    good = {"StringEquals": {"s3:RequestObjectTag/project": "good"}}
+    permit(region, allow(["s3:GetObject", "s3:GetObjectTagging", "s3:PutObject"]), allow("s3:PutObjectTagging", **good))
+    s3.put_object(Bucket=bucket, Key="evil", Body=b"", Tagging="project=evil")
+    s3.put_object(Bucket=bucket, Key="good", Body=b"", Tagging="project=good")
+    to = {"Bucket": bucket, "Key": "k"}
+    assert code(ann.copy_object, **to, CopySource=f"{bucket}/evil") == "AccessDenied"
+    assert code(ann.copy_object, **to, CopySource=f"{bucket}/evil", Tagging="project=good") == "AccessDenied"
+    ann.copy_object(**to, CopySource=f"{bucket}/good")
+    ann.copy_object(**to, CopySource=f"{bucket}/evil", Tagging="project=good", TaggingDirective="REPLACE")
+    assert s3.get_object_tagging(**to)["TagSet"] == [{"Key": "project", "Value": "good"}]
+
+
+def test_events_that_are_named_often_cost_nothing(s3: Any, bucket: str) -> None:
+    events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+    queues = [
+        {"QueueArn": f"arn:aws:sqs:us-east-1:123456789012:{number}", "Events": [event] * 20_000}
+        for number, event in enumerate(events)
+    ]
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}, SkipDestinationValidation=True
+    )
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    assert [one["Events"] for one in found] == [[event] for event in events]

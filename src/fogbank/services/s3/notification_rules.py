@@ -82,6 +82,7 @@ def check(value: Input, region: str) -> None:
         check_arn(one[arn], service, region)
         if not one["Events"]:
             raise malformed()
+        one["Events"] = list(dict.fromkeys(one["Events"]))  # every rule is compared with every other
         check_filters(filters_of(one))
     ids = [one["Id"] for _, _, one in given if "Id" in one]
     if any(len(name) > MOST_ID for name in ids):

@@ -9,7 +9,7 @@ Source: API Reference, CopyObject; S3 User Guide, "Copying, moving, and renaming
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 
 import msgspec
 
@@ -227,17 +227,16 @@ def copied(call: Call, req: Input, bucket: Bucket, source: Object) -> dict[str, 
     if req.get("MetadataDirective") != "REPLACE":
         fields |= {"headers": source.headers, "metadata": source.metadata}
     if req.get("TaggingDirective") != "REPLACE":
-        fields |= {"tags": copied_tags(call, req, source)}
+        fields |= {"tags": copied_tags(call, req, bucket, source)}
     return fields
 
 
-def copied_tags(call: Call, req: Input, source: Object) -> dict[str, str]:
-    """The source's tags, for a caller who may read them there and write them here."""
+def copied_tags(call: Call, req: Input, bucket: Bucket, source: Object) -> dict[str, str]:
+    """The source's tags, for a caller who may read them there and write them here, as if the request said them."""
     if source.tags:
+        said = {**req, "TaggingDirective": "REPLACE", "Tagging": urlencode(source.tags)}
         there = of_source(req, "s3:GetObjectTagging")
-        here = Permission("s3:PutObjectTagging", f"arn:aws:s3:::{req['Bucket']}/{req['Key']}", req)
-        for permission in (there, here):
-            owner = granted.owner(call, permission.names) or open_named(call, permission.names["Bucket"]).account
-            if not call.may(permission, owner):
-                raise AwsError("AccessDenied", "Access Denied", status=403)
+        here = Permission("s3:PutObjectTagging", f"arn:aws:s3:::{bucket.name}/{req['Key']}", said)
+        if not call.may(there, granted.owner(call, there.names) or "") or not call.may(here, bucket.account):
+            raise AwsError("AccessDenied", "Access Denied", status=403)
     return source.tags

@@ -108,7 +108,9 @@ class PolicyKeys:
         return found.tags if found else {}
 
     def request_tags(self) -> Mapping[str, str]:
-        """The tags that the request gives an object: in a header, or in a document."""
+        """The tags that the request gives an object: in a header, or in a document. A copy with its source's has none."""
+        if self.call.bound.name == "CopyObject" and self.names.get("TaggingDirective") != "REPLACE":
+            return {}
         given = self.names.get("Tagging")
         if isinstance(given, str):
             return dict(parse_qsl(given, keep_blank_values=True))
