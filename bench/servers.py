@@ -72,6 +72,7 @@ class Fogbank(Server):
     """A region of this project, with its own data directory on the disk."""
 
     name = "fogbank"
+    tree = ROOT
 
     def __init__(self, workers: int = 1) -> None:
         super().__init__()
@@ -79,7 +80,8 @@ class Fogbank(Server):
 
     def _run(self, *arguments: str) -> None:
         command = [str(Path(sys.executable).parent / "fogbank"), *arguments, "--data", str(self.directory)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        environment = os.environ | {"PYTHONPATH": str(self.tree / "src")}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
     def start(self) -> None:
         self._run("up", "--detach", "--port", str(self.port), "--workers", str(self._workers), "--dev")
@@ -90,6 +92,13 @@ class Fogbank(Server):
     def processes(self) -> list[int]:
         supervisor: int = json.loads((self.directory / "run" / "supervisor.json").read_text())["supervisor"]["pid"]
         return [supervisor, *descendants(supervisor)]
+
+
+class Before(Fogbank):
+    """Another checkout of this project (BENCH_BEFORE names it), to see in one run what changed."""
+
+    name = "before"
+    tree = Path(os.environ.get("BENCH_BEFORE", "/nowhere"))
 
 
 class Peer(Server):
@@ -161,7 +170,7 @@ class RadosGw(Peer):
         return [str(ROOT / "bench/peers/radosgw.sh"), str(self.directory), str(self.port)]
 
 
-ALL: dict[str, type[Server]] = {server.name: server for server in (Fogbank, Moto, MiniStack, RadosGw)}
+ALL: dict[str, type[Server]] = {server.name: server for server in (Fogbank, Before, Moto, MiniStack, RadosGw)}
 
 
 def descendants(pid: int) -> list[int]:
@@ -187,7 +196,8 @@ def running(server: Server) -> Iterator[Server]:
 
 def here() -> list[str]:
     """The names of the servers that can be started here: Ceph only where its packages are installed."""
-    return [name for name in ALL if name != RadosGw.name or shutil.which("radosgw")]
+    there = {RadosGw.name: shutil.which("radosgw") is not None, Before.name: Before.tree.is_dir()}
+    return [name for name in ALL if there.get(name, True)]
 
 
 def have_peers() -> None:

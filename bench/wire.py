@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BUFFER = 4 << 20
 TIMEOUT = 120.0
+CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -60,10 +61,27 @@ class Wire:
         head, self.body = data[:end], data[end + 4 :]
         self.size = len(self.body)
         length = LENGTH.search(head)
-        self._read_body(int(length[1]) if length else None)
+        if length is None and CHUNKED.search(head):
+            self._read_chunks()
+        else:
+            self._read_body(int(length[1]) if length else None)
         if head[9:10] != b"2":
             raise Failed((head + b"\r\n\r\n" + self.body)[:600].decode(errors="replace"))
         return head
+
+    def _read_chunks(self) -> None:
+        """A body in chunks, all of which is kept: an answer whose length its server did not know."""
+        raw, self.body = self.body, b""
+        while not raw.endswith(b"0\r\n\r\n"):
+            more = self._socket.recv(65536)
+            if not more:
+                raise Failed("the connection broke within the answer")
+            raw += more
+        while raw:
+            size, _, raw = raw.partition(b"\r\n")
+            self.body += raw[: int(size, 16)]
+            raw = raw[int(size, 16) + 2 :] if int(size, 16) else b""
+        self.size = len(self.body)
 
     def _read_body(self, length: int | None) -> None:
         """Up to `length`, or to the end of the connection; only the first `keep` bytes are kept."""

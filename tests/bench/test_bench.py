@@ -24,6 +24,8 @@ TINY = [
     "1100",
     "--stream-size",
     "4",
+    "--uploads",
+    "3",
     "--big-size",
     "0.0625",
 ]
@@ -54,6 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, A
         ("one stream of 4 MiB: PUT, signed payload", "fogbank"),
         ("one stream of 4 MiB: GET", "fogbank"),
         ("listing 1,100 keys", "fogbank"),
+        ("3 multipart uploads of 6 MiB at once", "fogbank"),
         ("memory, 0.0625 GiB: GET of parts", "fogbank"),
         ("fogbank up --detach", "fogbank"),
         ("idle, two workers (PSS)", "fogbank"),

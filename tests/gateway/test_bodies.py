@@ -264,6 +264,15 @@ def test_bodies_larger_than_the_limit(region: LocalRegion, service: str, target:
     assert source.given <= (8 << 20) + 65_536
 
 
+@pytest.mark.parametrize(
+    ("count", "size"), [(0, 1 << 20), (1, 1 << 20), (48, 1 << 20), (96, 512 << 10), (200, 251_658), (5000, 128 << 10)]
+)
+def test_the_more_bodies_are_read_the_less_of_each_is_held(count: int, size: int) -> None:
+    streams = bodies.Streams()
+    streams.count = count
+    assert streams.batch() == size
+
+
 class Endless:
     """A body without an end, or one that falls silent after `after` chunks."""
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 IDLE = 30.0  # seconds without a byte, after which a caller is given up
 BATCH = 1 << 20  # bytes that are hashed and written at a time; a stream holds two such batches in memory
+SMALL_BATCH = 128 << 10  # bytes, where streams are many
+HELD = 96 << 20  # bytes that all streams of a process hold in their batches, as long as these are not smaller than that
 LARGE = INLINE_LIMIT  # bytes of a body that take long enough to parse for a thread
 STRANGERS = 64 << 10  # bytes that are read whole for a caller who named no known key
 # What AWS's largest requests need (10,000 parts with their checksums, 1,000 long keys, a template): these are costly to parse.
@@ -151,22 +153,38 @@ async def spool(source: Source, headers: Mapping[str, str], spooled: Spool) -> B
     return await spool_stream(chunks(source), spooled)
 
 
+class Streams:
+    """How many bodies are being read: the more, the less of each is held in memory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def batch(self) -> int:
+        """The bytes of a batch now."""
+        return max(SMALL_BATCH, min(BATCH, HELD // (2 * max(self.count, 1))))
+
+
+streams = Streams()
+
+
 async def spool_stream(source: AsyncIterator[bytes], spooled: Spool) -> Body:
     """Feed a large body to a spool, or one of unknown length."""
     loop = asyncio.get_running_loop()
     batch: list[bytes] = []
     size = 0
     working: asyncio.Future[None] | None = None
+    streams.count += 1
     try:
         async for chunk in source:
             batch.append(chunk)
             size += len(chunk)
-            if size >= BATCH:
+            if size >= streams.batch():
                 if working is not None:
                     await working
                 working = loop.run_in_executor(None, spooled.feed, batch)
                 batch, size = [], 0
     finally:
+        streams.count -= 1
         if working is not None:
             await asyncio.wait((working,))
     if working is not None:
