@@ -53,7 +53,7 @@ def of_noncurrent(tx: Tx, bucket: Bucket, rules: Rules, key: str, found: Object,
         return Due(remove=is_alone(tx, bucket, key) and rules.removes_marker(tx, key, found, at))
     if found.replication in BLOCKED:
         return NOTHING
-    fitting = [rule for rule in rules.rules if rule.fits(key, found)]
+    fitting = rules.of(key, found)
     over = [
         rule
         for rule in fitting

@@ -6,12 +6,14 @@ Source: S3 User Guide, "Lifecycle configuration elements", "How Amazon S3 handle
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from fogbank.services.s3 import configuration, storage_classes
+from fogbank.services.s3 import storage_classes
 from fogbank.services.s3.lifecycle_time import due
+from fogbank.services.s3.records import configurations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,14 +57,8 @@ class Rule(msgspec.Struct, frozen=True):
     noncurrent_moves: tuple[Move, ...] = ()
     abort_days: int | None = None
 
-    def fits_key(self, key: str) -> bool:
-        """Whether the rule is for a key."""
-        return key.startswith(self.prefix)
-
-    def fits(self, key: str, found: Object) -> bool:
-        """Whether the rule is for an object, or a version. Delete markers have neither tags nor a size."""
-        if not key.startswith(self.prefix):
-            return False
+    def fits(self, found: Object) -> bool:
+        """Whether the rule is for an object, or a version, of its prefix. Delete markers have neither tags nor a size."""
         if found.marker:
             return not self.tags and self.above is None and self.below is None
         if self.above is not None and found.size <= self.above:
@@ -79,31 +75,44 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """The rules of a bucket. `small` says that small objects may be archived, too (varies_by_storage_class)."""
+    """The rules of a bucket, by prefix. `small` says that small objects may be archived, too (varies_by_storage_class).
 
-    rules: tuple[Rule, ...]
+    A bucket has up to a thousand rules, and a pass asks for those of each key: it finds them without looking at the others.
+    """
+
+    by_prefix: Mapping[str, list[Rule]]
+    lengths: tuple[int, ...]
     small: bool = False
+
+    def of_key(self, key: str) -> list[Rule]:
+        """The rules whose prefix a key has."""
+        found = (self.by_prefix.get(key[:length]) for length in self.lengths if length <= len(key))
+        return [rule for rules in found if rules for rule in rules]
+
+    def of(self, key: str, found: Object) -> list[Rule]:
+        """The rules that are for an object, or a version."""
+        return [rule for rule in self.of_key(key) if rule.fits(found)]
 
     def expiry(self, tx: Tx, key: str, found: Object) -> tuple[int, str]:
         """When the current version of a key expires, and by which rule: the shortest time counts. (NEVER, "") if never."""
-        times = [(rule.expires(tx, found), rule.id) for rule in self.rules if rule.fits(key, found)]
+        times = [(rule.expires(tx, found), rule.id) for rule in self.of(key, found)]
         first = min(times, key=lambda one: one[0], default=(NEVER, ""))
         return first if first[0] < NEVER else (NEVER, "")
 
     def abort(self, tx: Tx, key: str, initiated: int) -> tuple[int, str]:
         """When an upload in progress is aborted, and by which rule. (NEVER, "") if never."""
-        rules = [rule for rule in self.rules if rule.abort_days is not None and rule.fits_key(key)]
+        rules = [rule for rule in self.of_key(key) if rule.abort_days is not None]
         times = [(due(tx, initiated, rule.abort_days or 0), rule.id) for rule in rules]
         return min(times, key=lambda one: one[0], default=(NEVER, ""))
 
     def removes_marker(self, tx: Tx, key: str, found: Object, now: int) -> bool:
         """Whether a delete marker that has no versions behind it goes."""
-        rules = [rule for rule in self.rules if rule.fits(key, found)]
+        rules = self.of(key, found)
         return any(rule.markers or (rule.days is not None and rule.expires(tx, found) <= now) for rule in rules)
 
     def moved(self, tx: Tx, key: str, found: Object, now: int) -> str:
         """The class that the current version of a key moves to now; empty if it stays."""
-        moves = [(rule, move) for rule in self.rules if rule.moves and rule.fits(key, found) for move in rule.moves]
+        moves = [(rule, move) for rule in self.of(key, found) for move in rule.moves]
         return self.choose(found, ((rule, move) for rule, move in moves if is_due(tx, move, found.modified, now)))
 
     def choose(self, found: Object, moves: Iterable[tuple[Rule, Move]]) -> str:
@@ -125,14 +134,21 @@ def is_due(tx: Tx, move: Move, start: int, now: int) -> bool:
 
 def find(tx: Tx, bucket: Bucket) -> Rules | None:
     """The lifecycle of a bucket, if it has one."""
-    found = configuration.find(tx, bucket, KIND)
-    return compiled(found) if found else None
+    if KIND not in bucket.configured:
+        return None
+    raw = tx.get(configurations.key(bucket.name, KIND, ""))
+    return read(raw) if raw is not None else None
 
 
-def compiled(value: Mapping[str, Any]) -> Rules:
-    """The enabled rules of a configuration, as it was given."""
-    rules = tuple(rule_of(rule) for rule in value["Rules"] if rule["Status"] == "Enabled")
-    return Rules(rules, value.get("TransitionDefaultMinimumObjectSize") == VARIES)
+@lru_cache(maxsize=256)
+def read(raw: bytes) -> Rules:
+    """The enabled rules of a configuration as it is kept: read once, not for every object that is written."""
+    value = configurations.decode(raw).value
+    by_prefix: dict[str, list[Rule]] = {}
+    for rule in (rule_of(rule) for rule in value["Rules"] if rule["Status"] == "Enabled"):
+        by_prefix.setdefault(rule.prefix, []).append(rule)
+    lengths = tuple(sorted({len(prefix) for prefix in by_prefix}))
+    return Rules(by_prefix, lengths, value["TransitionDefaultMinimumObjectSize"] == VARIES)
 
 
 def rule_of(rule: Mapping[str, Any]) -> Rule:

@@ -160,9 +160,9 @@ def act_upload(call: Call, bucket: Bucket, _rules: Rules, parts: tuple[Any, ...]
     multipart.discard(call, bucket.name, parts[1], parts[2])
 
 
-# An upload has up to 10,000 parts: a piece aborts few.
+# A piece is a transaction that others wait for: it is kept short. An upload has up to 10,000 parts.
 STAGES: Final = {
-    CURRENT: Stage(objects, 200, lifecycle_plan.of_current, act_current),
-    NONCURRENT: Stage(noncurrent, 200, lifecycle_plan.of_noncurrent, act_noncurrent),
+    CURRENT: Stage(objects, 100, lifecycle_plan.of_current, act_current),
+    NONCURRENT: Stage(noncurrent, 100, lifecycle_plan.of_noncurrent, act_noncurrent),
     UPLOADS: Stage(uploads, 10, lifecycle_plan.of_upload, act_upload),
 }

@@ -8,14 +8,13 @@ Source: S3 User Guide, "Lifecycle rules: Based on an object's age".
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fogbank.store.record import Record
 from fogbank.store.table import Table
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from fogbank.store.api import Tx
 
 DAY: Final = 86_400  # seconds
@@ -54,4 +53,4 @@ def note(tx: Tx, day: timedelta | None) -> None:
 
 def milliseconds(day: timedelta) -> int:
     """A length in whole milliseconds."""
-    return int(day.total_seconds() * 1000)
+    return day // timedelta(milliseconds=1)
