@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fogbank.core.errors import AwsError
+from fogbank.core.principal import service_of
 from services.helpers import (
     allow,
     anonymous,
@@ -317,6 +319,42 @@ def test_sessions_of_a_role_come_in_by_the_role_or_by_themselves(region: LocalRe
         assert can_read(session), principal
     put_policy(s3, there, to({"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/then"}))
     assert not can_read(session)
+
+
+LOGS = {"Service": "logging.s3.amazonaws.com"}
+FROM_HERE = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::source*"}, "StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+@pytest.mark.parametrize(
+    ("statements", "works"),
+    [
+        ([], False),
+        ([to(LOGS, "s3:PutObject")], True),
+        ([to(LOGS, "s3:PutObject", **FROM_HERE)], True),
+        ([to(LOGS, "s3:PutObject", ArnLike={"aws:SourceArn": "arn:aws:s3:::other*"})], False),
+        ([to(LOGS, "s3:PutObject", StringEquals={"aws:SourceAccount": OTHER})], False),
+        ([to({"Service": "s3.amazonaws.com"}, "s3:PutObject")], False),
+        ([to(ME, "s3:PutObject")], False),
+        ([to("*", "s3:PutObject")], True),
+        ([to(LOGS, "s3:PutObject"), deny("*", "s3:*", Bool={"aws:PrincipalIsAWSService": "true"})], False),
+        ([to(LOGS, "s3:PutObject"), deny("*", "s3:PutObject", Bool={"aws:PrincipalIsAWSService": "false"})], True),
+    ],
+)
+def test_services_of_aws_come_in_by_the_policy_alone(
+    region: LocalRegion, s3: Any, there: str, statements: list[Any], works: bool
+) -> None:
+    """S3 User Guide, "Enabling Amazon S3 server access logging", permissions for log delivery."""
+    if statements:
+        put_policy(s3, there, *statements)
+    block(s3, there, RestrictPublicBuckets=True)
+    principal = service_of("logging.s3.amazonaws.com", ACCOUNT, "arn:aws:s3:::source")
+    delivery = region.background.invoke(principal, "s3", "PutObject", {"Bucket": there, "Key": "log"}, data=b"line")
+    if works:
+        region.run(delivery)
+        assert s3.head_object(Bucket=there, Key="log")["ContentLength"] == 4
+    else:
+        with pytest.raises(AwsError, match="not authorized"):
+            region.run(delivery)
 
 
 def test_a_policy_of_one_bucket_says_nothing_of_another(region: LocalRegion, s3: Any, there: str) -> None:
