@@ -11,7 +11,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from services.helpers import allow, code, dev, make_public, permit, put_policy, user_client
+from services.helpers import allow, code, dev, error_of, make_public, permit, put_policy, user_client
 from services.s3.replicating import make_role, replicate, rule, versioned
 from services.s3.test_encryption_customer import RULE, headers
 from services.s3.test_logging import lines, log, logs
@@ -158,3 +158,48 @@ def test_events_that_are_named_often_cost_nothing(s3: Any, bucket: str) -> None:
     )
     found = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
     assert [one["Events"] for one in found] == [[event] for event in events]
+
+
+def test_a_bucket_does_not_get_the_key_of_an_earlier_one_of_its_name(region: LocalRegion, s3: Any) -> None:
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
+    for place in ("us-west-2", "eu-west-1"):
+        there = region.client("s3", region=place)
+        there.create_bucket(Bucket="again", CreateBucketConfiguration={"LocationConstraint": place})
+        there.put_bucket_encryption(Bucket="again", ServerSideEncryptionConfiguration={"Rules": [default]})
+        there.put_object(Bucket="again", Key="k", Body=b"1")
+        assert there.get_object(Bucket="again", Key="k")["Body"].read() == b"1"
+        there.delete_object(Bucket="again", Key="k")
+        there.delete_bucket(Bucket="again")
+
+
+def test_a_file_name_does_not_make_much_of_a_small_form(region: LocalRegion, bucket: str) -> None:
+    def part(disposition: str, body: str) -> str:
+        return f"--B\r\nContent-Disposition: form-data; name={disposition}\r\n\r\n{body}\r\n"
+
+    form = (
+        part('"key"', "k") + part('"x-amz-meta-a"', "${filename}" * 900) + part(f'"file"; filename="{"f" * 9500}"', "")
+    )
+    kind = {"content-type": "multipart/form-data; boundary=B"}
+    answer = region.raw("POST", f"/{bucket}", kind, f"{form}--B--\r\n".encode())
+    assert error_of(answer) == (400, "MaxPostPreDataLengthExceeded")
+
+
+@pytest.mark.usefixtures("signed_on_time")
+def test_a_bucket_does_not_get_the_log_of_an_earlier_one_of_its_name(region: LocalRegion, s3: Any, other: Any) -> None:
+    for client, name in ((s3, "again"), (other, "others")):
+        logging = {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
+        client.create_bucket(Bucket="again")
+        put_policy(client, name, logging | {"Resource": f"arn:aws:s3:::{name}/log/*"})
+        enabled = {"TargetBucket": name, "TargetPrefix": "log/"}
+        client.put_bucket_logging(Bucket="again", BucketLoggingStatus={"LoggingEnabled": enabled})
+        client.head_bucket(Bucket="again")
+        if client is s3:
+            client.put_object(Bucket="again", Key="secret", Body=b"")
+            client.delete_object(Bucket="again", Key="secret")
+            client.delete_bucket(Bucket="again")
+            region.advance(seconds=2)
+    region.settle()
+    (log,) = other.list_objects_v2(Bucket="others", Prefix="log/")["Contents"]
+    text = other.get_object(Bucket="others", Key=log["Key"])["Body"].read().decode()
+    assert "HEAD" in text
+    assert "secret" not in text

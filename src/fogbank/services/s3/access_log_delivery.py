@@ -78,7 +78,9 @@ async def deliver(ctx: Background, found: Sequence[Event]) -> None:
             bucket = buckets.get(tx, name)
             value = configuration.find(tx, bucket, "logging") if bucket else None
         if bucket is not None and value is not None:
-            await write(ctx, bucket, value, day, kept)
+            own = [one for one in kept if one["at"] // 1_000_000 >= bucket.created]  # no earlier bucket's of the name
+            if own:
+                await write(ctx, bucket, value, day, own)
 
 
 def grouped(ctx: Background, found: Sequence[Event]) -> Lines:

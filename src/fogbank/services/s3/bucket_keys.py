@@ -58,6 +58,8 @@ def find(call: Call, bucket: Bucket, key_id: str) -> tuple[str, bytes, bytes] | 
     found = kept_keys.get(call.tx, *place)
     if found is None or not 0 <= call.now.timestamp() - found.made < REUSED.total_seconds():
         return None
+    if found.made < bucket.created or found.arn.split(":")[3] != bucket.region:  # an earlier bucket of the name had it
+        return None
     return found.arn, call.vault.open(found.sealed, _context(place)), found.blob
 
 
