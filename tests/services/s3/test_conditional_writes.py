@@ -118,6 +118,20 @@ def test_naming_an_etag_in_a_delete_takes_the_permission_to_read(region: LocalRe
     ann.delete_object(Bucket=bucket, Key="k", IfMatch=etag)
 
 
+def test_a_policy_can_ask_for_conditions(region: LocalRegion, s3: Any, bucket: str) -> None:
+    """As S3 User Guide, "Enforce conditional deletes on Amazon S3 buckets", has it."""
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    ann = user_client(region, "s3")
+    permit(region, allow(["s3:DeleteObject", "s3:PutObject"], Null={"s3:if-match": "false"}), allow("s3:GetObject"))
+    assert code(ann.put_object, Bucket=bucket, Key="k", Body=b"x") == "AccessDenied"
+    ann.put_object(Bucket=bucket, Key="k", Body=b"x", IfMatch=etag)
+    assert code(ann.delete_object, Bucket=bucket, Key="k") == "AccessDenied"
+    listed = [{"Key": "k"}, {"Key": "k", "ETag": etag}]
+    answer = ann.delete_objects(Bucket=bucket, Delete={"Objects": listed})
+    assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"]
+    assert answer["Deleted"] == [{"Key": "k"}]
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Two workers."""

@@ -87,11 +87,6 @@ def listed(item: Input, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def delete_one(call: Call, bucket: Bucket, item: Input, *, bypass: bool) -> dict[str, Any]:
     """Delete one object of a list, if the caller may."""
-    action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
-    if not call.allowed(
-        action, f"arn:aws:s3:::{bucket.name}/{item['Key']}", bucket.account, {"Bucket": bucket.name, **item}
-    ):
-        raise AwsError("AccessDenied", "Access Denied")
     renamed = {
         "IfMatch": item.get("ETag"),
         "IfMatchLastModifiedTime": item.get("LastModifiedTime"),
@@ -99,6 +94,9 @@ def delete_one(call: Call, bucket: Bucket, item: Input, *, bypass: bool) -> dict
         "VersionId": item.get("VersionId"),
     }
     given: dict[str, Any] = {name: value for name, value in renamed.items() if value is not None}
+    action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
+    if not object_lock.may(call, action, bucket, item["Key"], given):
+        raise AwsError("AccessDenied", "Access Denied")
     given["BypassGovernanceRetention"] = bypass
     return remove(call, bucket, item["Key"], given)
 
