@@ -112,6 +112,14 @@ def test_an_object_that_goes_while_it_is_restored(region: LocalRegion, s3: Any, 
     assert code(s3.head_object, **frozen) == "404"
 
 
+def test_a_restore_is_of_the_object_that_it_was_asked_for(region: LocalRegion, s3: Any, frozen: dict[str, Any]) -> None:
+    s3.restore_object(**frozen, RestoreRequest={"Days": 99})
+    s3.put_object(**frozen, Body=b"new", StorageClass="GLACIER")
+    s3.restore_object(**frozen, RestoreRequest=DAYS)
+    region.settle()
+    assert expiry(s3.head_object(**frozen)) == midnight_after(region.clock.now(), 2)
+
+
 def test_listings_tell_of_restores_to_who_asks(region: LocalRegion, s3: Any, frozen: dict[str, Any]) -> None:
     def told(**more: Any) -> list[Any]:
         lists = (s3.list_objects_v2, s3.list_objects)

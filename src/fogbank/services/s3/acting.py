@@ -24,12 +24,12 @@ def call_of(ctx: Background, tx: Tx, operation: str, bucket: Bucket, req: dict[s
 
 
 def version(
-    ctx: Background, tx: Tx, operation: str, bucket: str, key: str, version_id: str
+    ctx: Background, tx: Tx, operation: str, bucket: str, key: str, version_id: str, stamp: int
 ) -> tuple[Call, Bucket, Object] | None:
-    """A call on a version, with its bucket and what is kept of it; None if it is not there any more."""
+    """A call on a version, with its bucket and what is kept of it; None if it is not there any more, or another has its id (null)."""
     found = buckets.get(tx, bucket)
     if found is None:
         return None
     call = call_of(ctx, tx, operation, found, {"Key": key})
     kept = versions.find(call, found, key, version_id)
-    return (call, found, kept) if kept is not None else None
+    return (call, found, kept) if kept is not None and kept.stamp == stamp else None

@@ -7,6 +7,7 @@ object that was written anew, tagged or locked meanwhile is judged as it is then
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -33,6 +34,7 @@ EVERY: Final = 1.0  # seconds between looks for something to do
 LOOK: Final = 5000  # records that a piece is looked for in
 PIECES: Final = 50  # of each bucket, before the others have their turn
 CAUSE: Final = "LifecycleExpiration"
+_log = logging.getLogger("fogbank.s3.lifecycle")
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -65,9 +67,17 @@ async def lifecycle(ctx: Background) -> None:
     with ctx.region.store.snapshot() as tx:
         waiting = [cast("str", parts[0]) for parts, found in passes.scan(tx) if is_due(tx, found, now)]
     for name in waiting:
-        for _ in range(PIECES):
-            if not await step(ctx, name):
-                break
+        try:
+            await work_on(ctx, name)
+        except Exception:  # one bucket's trouble is not another's; its piece is tried again
+            _log.exception("lifecycle failed", extra={"fields": {"bucket": name}})
+
+
+async def work_on(ctx: Background, name: str) -> None:
+    """Go on with a bucket's pass, for a while."""
+    for _ in range(PIECES):
+        if not await step(ctx, name):
+            break
 
 
 async def step(ctx: Background, name: str) -> bool:

@@ -37,11 +37,15 @@ SELECT: Final = ("Type", "SelectParameters", "OutputLocation", "Description")
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
-    """A restore to be carried out, or a copy that expires: of a version, for days. `expires` is the copy's, 0 before there is one."""
+    """A restore to be carried out, or a copy that expires: of a version (a null one is known by its stamp), for days.
+
+    `expires` is the copy's, 0 before there is one.
+    """
 
     bucket: str
     key: str
     version: str
+    stamp: int
     days: int
     expires: int = 0
 
@@ -54,7 +58,7 @@ def restore_object(call: Call, req: RestoreObjectRequestTypeDef) -> dict[str, An
     bucket = open_bucket(call, req)
     found = open_object(call, bucket, req["Key"], req.get("VersionId"))
     days = days_of(req, found)
-    task = Task(bucket.name, req["Key"], found.version, days)
+    task = Task(bucket.name, req["Key"], found.version, found.stamp, days)
     if storage_classes.has_copy(found, call.now):
         keep_copy(call, bucket, task, found)
         return {"StatusCode": 200}
@@ -112,7 +116,7 @@ async def carry_out(ctx: Background, payload: bytes) -> None:
 
 def complete(ctx: Background, tx: Tx, task: Task) -> None:
     """Make the restored copy, unless it is there, or the version is not any more."""
-    there = acting.version(ctx, tx, "RestoreObject", task.bucket, task.key, task.version)
+    there = acting.version(ctx, tx, "RestoreObject", task.bucket, task.key, task.version, task.stamp)
     if there is not None and storage_classes.is_restoring(there[2]):
         call, bucket, found = there
         changed = keep_copy(call, bucket, task, found)
@@ -128,7 +132,7 @@ async def expire(ctx: Background, payload: bytes) -> None:
 
 def remove(ctx: Background, tx: Tx, task: Task) -> None:
     """Remove a restored copy, unless it was given another time."""
-    there = acting.version(ctx, tx, "RestoreObject", task.bucket, task.key, task.version)
+    there = acting.version(ctx, tx, "RestoreObject", task.bucket, task.key, task.version, task.stamp)
     if there is None or there[2].restored is None or there[2].restored.expires != task.expires:
         return
     call, bucket, found = there
