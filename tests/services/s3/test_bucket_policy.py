@@ -119,6 +119,8 @@ NOBODY = "Invalid principal in policy"
         (statement(Principal={"AWS": "AIDAIOSFODNN7EXAMPLE"}), NOBODY),
         (statement(Principal={"Service": "nobody.example.com"}), NOBODY),
         (statement(Principal={"CanonicalUser": "abc"}), NOBODY),
+        (statement(Principal=None, NotPrincipal=ME), "Allow with NotPrincipal is not allowed."),
+        ('{"Statement": ' + '[' * 5000, "This policy contains invalid Json"),
         (statement(Resource="*"), NO_RESOURCE),
         (statement(Resource="arn:aws:s3:::other/*"), NO_RESOURCE),
         (statement(Resource=["arn:aws:s3:::bucket/*", "arn:aws:s3:::bucket-2/*"]), NO_RESOURCE),
@@ -179,7 +181,9 @@ def test_a_policy_has_20_kilobytes(s3: Any, bucket: str) -> None:
         return statement(Sid="x" * (size - len(json.dumps(json.loads(statement(Sid="")), separators=(",", ":")))))
 
     s3.put_bucket_policy(Bucket=bucket, Policy=of(20480))
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(json.loads(of(20480)), indent=4))  # white space is free
     assert code(s3.put_bucket_policy, Bucket=bucket, Policy=of(20481)) == "PolicyTooLarge"
+    assert code(s3.put_bucket_policy, Bucket=bucket, Policy=statement() + " " * 200_000) == "PolicyTooLarge"
 
 
 PUBLIC = [to("*")]
@@ -423,3 +427,30 @@ def test_a_policy_with_a_wrong_digest_is_refused(region: LocalRegion, s3: Any, b
     answer = signed(region, "PUT", f"/{bucket}?policy", {"content-md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, body)
     assert answer.status == 400
     assert code(s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"\0", b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"null", b'{"Statement": "x"}', b'{"Statement": [[]]}', b'{"Statement": {}}',
+        statement().encode("utf-16"),
+        statement(Sid="\ud800").encode().replace(b"s3:", b"s3:\\ud800"),
+        statement(Action={"a": 1}).encode(), statement(Resource=1e400).encode(), statement(Principal=[]).encode(),
+        statement(Condition={"StringLike": {"s3:prefix": "*" * 10_000}}).encode(),
+        statement(Condition={"StringEquals": {"aws:userid": [[]]}}).encode(),
+        statement(Resource=[f"{BUCKET}/{'*a' * 500}" for _ in range(20)]).encode(),
+        statement().encode()[:-1] + b"9" * 5000,
+    ],
+)  # fmt: skip
+def test_hostile_bodies(region: LocalRegion, s3: Any, bucket: str, body: bytes) -> None:
+    answer = signed(region, "PUT", f"/{bucket}?policy", {}, body)
+    assert 400 <= answer.status < 500
+    assert code(s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
+
+
+def test_odd_text_is_told_as_it_was_put(s3: Any, bucket: str) -> None:
+    for text in ("\u202e", "\U0001f600", "</Policy>"):
+        document = statement(Sid=text, Resource=f"{BUCKET}/{text}*")
+        s3.put_bucket_policy(Bucket=bucket, Policy=document)
+        assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == document
+        s3.put_object(Bucket=bucket, Key="k")

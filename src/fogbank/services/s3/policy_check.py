@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fogbank.auth.policy import Policy
 
 LARGEST: Final = 20 * 1024  # bytes, without white space
+WIDEST: Final = 8 * LARGEST  # with it
 _RESOURCE: Final = re.compile(r"arn:(?:aws|\*):s3:::(.+)", re.ASCII | re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 
@@ -34,12 +35,20 @@ def parsed(document: str, name: str) -> Policy:
     """A document as a policy of a bucket's kind; MalformedPolicy if it is none."""
     if not document.startswith("{"):
         raise malformed("Policies must be valid JSON and the first byte must be '{'")
+    too_large = AwsError("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
+    if len(document) > WIDEST:
+        raise too_large
     try:
         found = parse_policy(document, "resource", name)
     except PolicyError as error:
         raise malformed(error.reason) from None
-    if len(json.dumps(json.loads(document), separators=(",", ":"))) > LARGEST:
-        raise AwsError("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
+    if (
+        len(
+            json.dumps(json.loads(document), separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        )
+        > LARGEST
+    ):
+        raise too_large
     return found
 
 
@@ -47,6 +56,8 @@ def check(bucket: str, document: str) -> None:
     """MalformedPolicy unless each statement of a policy is about this bucket, and its parts fit each other."""
     found = json.loads(document, parse_int=str, parse_float=str)["Statement"]
     for statement in found if isinstance(found, list) else [found]:
+        if statement["Effect"] == "Allow" and "NotPrincipal" in statement:
+            raise malformed("Allow with NotPrincipal is not allowed.")
         actions = _actions(statement)
         kinds = _kinds(bucket, statement)
         if "Action" in statement:
