@@ -15,13 +15,15 @@ from services.helpers import allow, code, dev, error_of, make_public, permit, pu
 from services.s3.replicating import make_role, replicate, rule, versioned
 from services.s3.test_encryption_customer import RULE, headers
 from services.s3.test_logging import lines, log, logs
+from services.s3.test_notifications import Inbox, inbox, queue
 from support.region import HOST, KEY_ID, SECRET
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
 
 OTHER = "111122223333"
-assert logs  # a fixture
+assert logs  # fixtures
+assert inbox
 
 
 @pytest.fixture
@@ -203,3 +205,21 @@ def test_a_bucket_does_not_get_the_log_of_an_earlier_one_of_its_name(region: Loc
     text = other.get_object(Bucket="others", Key=log["Key"])["Body"].read().decode()
     assert "HEAD" in text
     assert "secret" not in text
+
+
+def test_events_are_not_sent_to_who_does_not_let_them_in(
+    region: LocalRegion, s3: Any, bucket: str, inbox: Inbox
+) -> None:
+    inbox.closed = True
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={"QueueConfigurations": [queue("s3:ObjectCreated:*")]},
+        SkipDestinationValidation=True,
+    )
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    region.settle()
+    assert inbox.take() == []
+    inbox.closed = False
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    region.settle()
+    assert len(inbox.take()) == 1

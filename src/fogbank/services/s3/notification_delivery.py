@@ -15,6 +15,7 @@ import msgspec
 
 from fogbank.core import destinations
 from fogbank.core.destinations import Sender
+from fogbank.core.principal import service_of
 from fogbank.services.s3 import configuration, happened, notification_events, notification_rules
 from fogbank.services.s3.records import when
 from fogbank.services.s3.service import s3
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.background import Background
     from fogbank.core.call import Call
+    from fogbank.core.destinations import Destination
     from fogbank.services.s3.notification_rules import Rule
     from fogbank.services.s3.records import Bucket, Object
     from fogbank.store.api import Tx
@@ -110,20 +112,24 @@ def cross_out(done: list[tuple[Part, ...]], tx: Tx) -> None:
 
 
 async def send(ctx: Background, arn: str, bucket: str, message: Message) -> None:
-    """Deliver one message; it is dropped where its destination is gone, or failed for too long."""
+    """Deliver one message; it is dropped where its destination is gone, lets S3 send no more, or failed for too long."""
+    sent_by = Sender("s3.amazonaws.com", f"arn:aws:s3:::{bucket}", message.account)
     destination = destinations.find(arn)
-    with ctx.region.store.snapshot() as tx:
-        there = destination is not None and destination.exists(tx, arn)
-    if destination is None or not there:
-        _log.warning("event dropped: its destination is gone", extra={"fields": {"bucket": bucket, "arn": arn}})
+    fields = {"bucket": bucket, "arn": arn}
+    if destination is None or not is_open(ctx, destination, arn, sent_by):
+        _log.warning("event dropped: its destination is gone, or does not let S3 send", extra={"fields": fields})
         return
     try:
-        await destination.deliver(
-            ctx, arn, Sender("s3.amazonaws.com", f"arn:aws:s3:::{bucket}", message.account), message.body
-        )
+        await destination.deliver(ctx, arn, sent_by, message.body)
     except Exception:
         if when(message.at) + TRIED > ctx.region.clock.now():
             raise
-        _log.exception(
-            "event dropped: its destination failed for too long", extra={"fields": {"bucket": bucket, "arn": arn}}
-        )
+        _log.exception("event dropped: its destination failed for too long", extra={"fields": fields})
+
+
+def is_open(ctx: Background, destination: Destination, arn: str, sent_by: Sender) -> bool:
+    """Whether a destination is there, and lets S3 send: a bucket's owner may have skipped that question."""
+    with ctx.region.store.snapshot() as tx:
+        principal = service_of(sent_by.service, sent_by.account, sent_by.source)
+        call = ctx.call(tx, principal, ctx.bound("s3", "PutBucketNotificationConfiguration"), {})
+        return destination.exists(tx, arn) and destination.may(call, arn, sent_by)
