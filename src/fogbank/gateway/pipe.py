@@ -33,7 +33,20 @@ STALL: Final = 300.0  # seconds without a byte taken, after which a caller is gi
 OPENING: Final = 2.0  # seconds in which the server surely opens what it was given
 
 _log = logging.getLogger("fogbank.gateway")
-_senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
+_cores: set[int] = set()
+
+
+def use_cores(cores: set[int]) -> None:
+    """Let senders run on these cores, whatever the process is pinned to: they decrypt, beside the loop and the server's threads."""
+    _cores.update(cores)
+
+
+def _spread() -> None:
+    if _cores:
+        os.sched_setaffinity(0, _cores)
+
+
+_senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender", initializer=_spread)
 Full = None  # what a step yields when the pipe takes no more
 
 

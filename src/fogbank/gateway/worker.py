@@ -22,6 +22,7 @@ from fogbank.core.vault import Vault
 from fogbank.gateway import metrics
 from fogbank.gateway.app import Gateway
 from fogbank.gateway.internal import PREFIXES, Internal, is_internal
+from fogbank.gateway.pipe import use_cores
 from fogbank.gateway.record import Recorder
 from fogbank.gateway.respond import CLOSE, request_of, send, unread
 from fogbank.gateway.uses import Uses
@@ -128,6 +129,7 @@ async def _run(settings: Settings, listener: Listener, cores: set[int]) -> None:
     loop = asyncio.get_running_loop()
     # What works in threads, hashes of large bodies above all, works beside the loop, not in its place.
     loop.set_default_executor(ThreadPoolExecutor(THREADS, "worker", os.sched_setaffinity, (0, cores)))
+    use_cores(cores)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
