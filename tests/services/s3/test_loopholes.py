@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -223,3 +224,29 @@ def test_events_are_not_sent_to_who_does_not_let_them_in(
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     region.settle()
     assert len(inbox.take()) == 1
+
+
+def test_a_locked_version_is_not_given_another_key(region: LocalRegion, s3: Any) -> None:
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    place = {"Bucket": "locked", "Key": "k"}
+    key = region.client("kms").create_key()["KeyMetadata"]["Arn"]
+    wanted = {"SSEKMS": {"KMSKeyArn": key}}
+    s3.put_object(**place, Body=b"1", ObjectLockLegalHoldStatus="ON")
+    assert code(s3.update_object_encryption, **place, ObjectEncryption=wanted) == "AccessDenied"
+    s3.put_object_legal_hold(**place, LegalHold={"Status": "OFF"})
+    until = region.clock.now() + timedelta(days=1)
+    s3.put_object_retention(**place, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until})
+    assert code(s3.update_object_encryption, **place, ObjectEncryption=wanted) == "AccessDenied"
+    s3.put_object(**place, Body=b"2")
+    s3.update_object_encryption(**place, ObjectEncryption=wanted)
+    assert s3.head_object(**place)["SSEKMSKeyId"] == key
+
+
+def test_an_object_is_not_given_a_key_of_another_account(region: LocalRegion, s3: Any, bucket: str) -> None:
+    theirs = dev(region, OTHER, "kms")
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+    key = theirs.create_key(Policy=document)["KeyMetadata"]["Arn"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    wanted = {"SSEKMS": {"KMSKeyArn": key}}
+    assert code(s3.update_object_encryption, Bucket=bucket, Key="k", ObjectEncryption=wanted) == "AccessDenied"
