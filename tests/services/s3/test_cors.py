@@ -1,4 +1,4 @@
-"""Cross-origin resource sharing: the rules of buckets, preflight requests, and the headers of answers."""
+"""CORS: the rules of a bucket, preflight requests (OptionsObject), and the headers of actual answers."""
 
 from __future__ import annotations
 
