@@ -323,3 +323,57 @@ def test_an_event_of_another_account_says_who(region: LocalRegion, s3: Any, buck
     region.settle()
     (event,) = inbox.take()
     assert event["userIdentity"] == {"principalId": "AWS:111122223333"}
+
+
+def test_events_of_tags_and_acls(region: LocalRegion, s3: Any, inbox: Inbox) -> None:
+    s3.create_bucket(Bucket="bucket", ObjectOwnership="ObjectWriter")
+    configure(s3, "bucket", queue("s3:ObjectTagging:*", "s3:ObjectAcl:Put"))
+    s3.put_object(Bucket="bucket", Key="k", Body=b"1")
+    s3.put_object_tagging(Bucket="bucket", Key="k", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    s3.delete_object_tagging(Bucket="bucket", Key="k")
+    s3.put_object_acl(Bucket="bucket", Key="k", ACL="private")
+    region.settle()
+    events = inbox.take()
+    assert [event["eventName"] for event in events] == ["ObjectTagging:Put", "ObjectTagging:Delete", "ObjectAcl:Put"]
+    assert {event["eventVersion"] for event in events} == {"2.3"}
+    assert events[0]["s3"]["object"]["size"] == 1
+
+
+def test_events_of_a_restore(region: LocalRegion, s3: Any, bucket: str, inbox: Inbox) -> None:
+    configure(s3, bucket, queue("s3:ObjectRestore:*"))
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1", StorageClass="GLACIER")
+    s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
+    for hours in (0, 12, 72):
+        region.advance(hours=hours)
+        region.settle()
+    begun, completed, ended = inbox.take()
+    assert begun["eventName"] == "ObjectRestore:Post"
+    assert completed["eventName"] == "ObjectRestore:Completed"
+    assert completed["glacierEventData"]["restoreEventData"]["lifecycleRestoreStorageClass"] == "GLACIER"
+    assert ended["eventName"] == "ObjectRestore:Delete"
+
+
+def test_events_of_the_lifecycle(region: LocalRegion, s3: Any, bucket: str, inbox: Inbox) -> None:
+    configure(s3, bucket, queue("s3:LifecycleExpiration:*", "s3:LifecycleTransition"))
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    s3.put_object(Bucket=bucket, Key="b", Body=b"x" * 200_000)
+    rules = [
+        {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "a"}, "Expiration": {"Days": 1}},
+        {
+            "ID": "b",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "b"},
+            "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}],
+        },
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    region.advance(days=3)
+    region.settle()
+    region.settle()
+    events = {event["eventName"]: event for event in inbox.take()}
+    expired = events["LifecycleExpiration:Delete"]
+    assert expired["userIdentity"] == {"principalId": "s3.amazonaws.com"}
+    assert expired["requestParameters"] == {"sourceIPAddress": "s3.amazonaws.com"}
+    assert expired["s3"]["object"]["key"] == "a"
+    moved = events["LifecycleTransition"]
+    assert moved["lifecycleEventData"] == {"transitionEventData": {"destinationStorageClass": "GLACIER"}}

@@ -49,7 +49,8 @@ def due(tx: Tx, now: datetime) -> list[tuple[Bucket, dict[str, Any]]]:
     for _, bucket in buckets.scan(tx):
         for name, value in configuration.every(tx, bucket, "inventory"):
             last = runs.get(tx, bucket.name, name)
-            if value["IsEnabled"] and (last is None or is_due(value, last.at, int(now.timestamp()))):
+            first = last is None or last.at < bucket.created  # that one was of a bucket that is gone
+            if value["IsEnabled"] and (first or last is None or is_due(value, last.at, int(now.timestamp()))):
                 found.append((bucket, value))
     return found
 
