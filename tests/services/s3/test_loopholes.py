@@ -250,3 +250,14 @@ def test_an_object_is_not_given_a_key_of_another_account(region: LocalRegion, s3
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     wanted = {"SSEKMS": {"KMSKeyArn": key}}
     assert code(s3.update_object_encryption, Bucket=bucket, Key="k", ObjectEncryption=wanted) == "AccessDenied"
+
+
+def test_a_presigned_upload_is_not_made_a_replica(region: LocalRegion, s3: Any) -> None:
+    make_role(region)
+    versioned(s3, "copy")
+    versioned(s3, "original")
+    replicate(s3, "original", rule())
+    url = s3.generate_presigned_url("put_object", {"Bucket": "original", "Key": "k"})
+    assert region.raw("PUT", url.partition(HOST)[2], {"x-fogbank-replica": "true"}, b"1").status == 200
+    region.settle()
+    assert s3.get_object(Bucket="copy", Key="k")["Body"].read() == b"1"

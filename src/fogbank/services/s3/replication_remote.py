@@ -62,8 +62,12 @@ _lines: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
 
 def is_replica(call: Call, bucket: Bucket, key: str) -> bool:
-    """Whether a write is a replica that another Fogbank sends, as one who may replicate to here."""
-    if call.request.headers.get(REPLICA) != "true":
+    """Whether a write is a replica that another Fogbank sends, as one who may replicate to here.
+
+    The header is signed: whoever was given a presigned URL could add another one.
+    """
+    headers = call.request.headers
+    if headers.get(REPLICA) != "true" or REPLICA not in headers.get("authorization", ""):
         return False
     names = {"Bucket": bucket.name, "Key": key}
     return call.allowed("s3:ReplicateObject", f"arn:aws:s3:::{bucket.name}/{key}", bucket.account, names)
