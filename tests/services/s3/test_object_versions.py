@@ -394,6 +394,31 @@ def test_walking_all_pages_equals_a_model(
     assert found == model(history, prefix, delimiter)
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(NAMES, st.booleans()), max_size=15),
+    PREFIXES,
+    st.sampled_from(["A", "a", "a/", "a/b", "b", "bb", "z", "\0", "é" * 500]),
+    st.none() | st.integers(0, 17),
+)
+def test_any_markers_equal_a_model(history: list[tuple[str, bool]], prefix: str, key: str, stamp: int | None) -> None:
+    """Behind a key, or behind a version of it, which need not be there."""
+    call: Any = SimpleNamespace(tx=kept_as(history))
+    where = Bucket(name="bucket", account=ACCOUNT, region="us-east-1", created=0, versioning="Enabled")
+    wanted = Wanted("bucket", prefix, "", (), 1000)
+    mark = None if stamp is None else made(stamp).version
+    page = page_of(
+        call.tx, wanted, first(call, where, {"KeyMarker": key} | ({"VersionIdMarker": mark} if mark else {}), wanted)
+    )
+    expected = [
+        (name, version)
+        for name, version in model(history, prefix, "")
+        if name.encode() > key.encode() or (name == key and mark is not None and version > mark)
+    ]
+    assert [(name, one.version) for name, one in page.entries] == expected
+    assert not page.truncated
+
+
 def test_ids_sort_newest_first(s3: Any, versioned: str) -> None:
     ids = put(s3, versioned, *"aaaa")
     assert all(later < earlier for earlier, later in pairwise(ids))
