@@ -186,12 +186,15 @@ def test_uploads_that_give_the_bucket_owner_full_control(region: LocalRegion, s3
     """S3 User Guide, "Bucket policy examples": s3:x-amz-acl with bucket-owner-full-control, for another account."""
     s3.create_bucket(Bucket="bucket", ObjectOwnership="BucketOwnerPreferred")
     condition = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
-    actions = ["s3:PutObject", "s3:PutObjectAcl"]
-    put_policy(s3, "bucket", allow(actions, OBJECTS, **condition) | {"Principal": {"AWS": OTHER}})
+    grant = allow("s3:PutObject", OBJECTS, **condition) | {"Principal": {"AWS": OTHER}}
+    put_policy(s3, "bucket", grant)
     other = dev(region, OTHER)
     assert code(other.put_object, Bucket="bucket", Key="k") == "AccessDenied"
     other.put_object(Bucket="bucket", Key="k", Body=b"kept", ACL="bucket-owner-full-control")
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"kept"
+    deny = allow("s3:PutObjectAcl", OBJECTS) | {"Effect": "Deny", "Principal": {"AWS": OTHER}}
+    put_policy(s3, "bucket", grant, deny)
+    assert code(other.put_object, Bucket="bucket", Key="k", ACL="bucket-owner-full-control") == "AccessDenied"
 
 
 def test_tags_decide_who_reads(region: LocalRegion, s3: Any, bucket: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.core.service import Permission
 from fogbank.services.s3 import acl, acl_writing, object_headers, object_lock, tags
+from fogbank.services.s3.granted import WRITER
 from fogbank.services.s3.storage_classes import storage_class_of
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ PERMISSIONS: Final = {
 def permissions(call: Call, req: Input) -> list[Permission]:
     """The permissions that a caller needs for what it says about an object.
 
-    AWS's services give the owner of a bucket full control of what they write there, with s3:PutObject alone.
+    The ACL of a new object is its writer's affair, wherever the bucket is: a bucket's policy need not allow s3:PutObjectAcl, but may
+    deny it. AWS's services give the owner of a bucket full control of what they write there, with s3:PutObject alone.
+    Source: S3 User Guide, "Bucket policy examples", "Managing access based on ... canned ACL".
     """
+    arn = f"arn:aws:s3:::{req['Bucket']}/{req['Key']}"
     actions = dict.fromkeys(action for member, action in PERMISSIONS.items() if member in req)
+    asked = [Permission(action, arn, req) for action in actions]
     if acl.is_said(req) and call.principal.kind != "service":
-        actions["s3:PutObjectAcl"] = None
-    return [Permission(action, f"arn:aws:s3:::{req['Bucket']}/{req['Key']}", req) for action in actions]
+        asked.append(Permission("s3:PutObjectAcl", arn, {**req, WRITER: call.account}))
+    return asked
 
 
 def described(call: Call, req: Input, bucket: Bucket) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -68,6 +68,7 @@ _ON_OBJECTS: Final = {
     "WRITE_ACP": "s3:PutObjectAcl s3:PutObjectVersionAcl",
 }
 _NOBODY: Final[Acl] = ()
+WRITER: Final = "WriterOfNewObject"  # among names: the account whose an object is that a request makes
 DIGEST: Final = "digest"  # the name under which a policy's digest is kept beside it
 MOST_COMPILED: Final = 1024  # policies
 _DENY: Final = {"Sid": "NotUnderstood", "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
@@ -89,6 +90,8 @@ _compiled: Final[dict[tuple[str, str], Stored]] = {}  # by bucket and digest; wh
 
 def owner(call: Call, names: Input) -> str | None:
     """The account that an addressed bucket or object belongs to; S3's ARNs do not say it."""
+    if WRITER in names:
+        return cast("str", names[WRITER])
     name = names.get("Bucket")
     bucket = buckets.get(call.tx, name) if name else None
     if bucket is None:
