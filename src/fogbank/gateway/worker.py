@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 LEAVE_METRICS = 1.0  # seconds
 THREADS = 16  # that read, hash and write beside the loop
+ACCESS_SIZE = 1 << 30  # bytes of lines that wait to be delivered to owners of buckets
 _log = logging.getLogger("fogbank.worker")
 
 # Loaded with this module, so that the supervisor does it once and the forked workers share the memory.
@@ -95,7 +96,7 @@ def open_logs(settings: Settings) -> dict[Kind, EventLog]:
     return {
         "management": EventLog(events / "management", settings.events_size, workers),
         "data": EventLog(events / "data", settings.data_events_size, workers),
-        "access": EventLog(events / "access", settings.data_events_size, workers),
+        "access": EventLog(events / "access", ACCESS_SIZE, workers),
     }
 
 

@@ -207,6 +207,7 @@ def test_what_an_event_says(region: LocalRegion, s3: Any, bucket: str, inbox: In
     assert event["userIdentity"] == {"principalId": "AWS:123456789012"}
     assert event["requestParameters"] == {"sourceIPAddress": "127.0.0.1"}
     assert event["responseElements"]["x-amz-request-id"] == answer["ResponseMetadata"]["RequestId"]
+    assert event["responseElements"]["x-amz-id-2"] == answer["ResponseMetadata"]["HostId"]
     told = event["s3"]
     assert told["s3SchemaVersion"] == "1.0"
     assert told["configurationId"] == "mine"

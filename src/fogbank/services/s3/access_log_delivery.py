@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fogbank.services.s3.records import Bucket
     from fogbank.store.api import Tx
 
-EVERY: Final = 300  # seconds
+EVERY: Final = 60  # seconds
 AT_ONCE: Final = 2 << 20  # bytes of a segment that are read at a time
 SERVICE: Final = "logging.s3.amazonaws.com"
 GRANTS: Final = {"FULL_CONTROL": "GrantFullControl", "READ": "GrantRead"}  # WRITE means nothing on an object

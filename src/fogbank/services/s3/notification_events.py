@@ -5,11 +5,9 @@ Source: S3 User Guide, "Event message structure".
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
-from fogbank.core.digests import base64
 from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.records import when
 from fogbank.store.record import Record
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from fogbank.services.s3.records import Bucket, Object
     from fogbank.store.api import Tx
 
+SERVICE: Final = "s3.amazonaws.com"
 LATER: Final = ("Lifecycle", "IntelligentTiering", "ObjectAcl", "ObjectTagging", "ObjectRestore:Delete")
 
 
@@ -48,11 +47,6 @@ def next_sequence(tx: Tx, now: datetime) -> int:
 def moment(at: datetime) -> str:
     """A time as events have it."""
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
-
-
-def host_id(request_id: str) -> str:
-    """The second id of a request: an opaque token that follows from the first."""
-    return base64(sha256(f"host:{request_id}".encode()).digest())
 
 
 def version_of(event: str) -> str:
@@ -80,8 +74,8 @@ def record(
         "eventTime": moment(call.now),
         "eventName": event,
         "userIdentity": {"principalId": identity(call.principal)},
-        "requestParameters": {"sourceIPAddress": call.request.client or call.principal.service},
-        "responseElements": {"x-amz-request-id": call.request_id, "x-amz-id-2": host_id(call.request_id)},
+        "requestParameters": {"sourceIPAddress": call.request.client or SERVICE},
+        "responseElements": {"x-amz-request-id": call.request_id, "x-amz-id-2": call.request_id},
         "s3": {
             "s3SchemaVersion": "1.0",
             "configurationId": rule.id,
@@ -128,5 +122,5 @@ def trial(call: Call, bucket: Bucket) -> dict[str, Any]:
         "Time": moment(call.now),
         "Bucket": bucket.name,
         "RequestId": call.request_id,
-        "HostId": host_id(call.request_id),
+        "HostId": call.request_id,
     }
