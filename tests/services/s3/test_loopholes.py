@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from services.helpers import allow, code, dev, error_of, make_public, permit, put_policy, user_client
+from services.helpers import allow, anonymous, code, dev, error_of, make_public, permit, put_policy, user_client
 from services.s3.replicating import make_role, replicate, rule, versioned
 from services.s3.test_encryption_customer import RULE, headers
 from services.s3.test_logging import lines, log, logs
@@ -261,3 +261,8 @@ def test_a_presigned_upload_is_not_made_a_replica(region: LocalRegion, s3: Any) 
     assert region.raw("PUT", url.partition(HOST)[2], {"x-fogbank-replica": "true"}, b"1").status == 200
     region.settle()
     assert s3.get_object(Bucket="copy", Key="k")["Body"].read() == b"1"
+
+
+def test_strangers_who_may_delete_nothing_do_not_come_to_the_writer(region: LocalRegion, bucket: str) -> None:
+    keys = {"Objects": [{"Key": str(number)} for number in range(3)]}
+    assert code(anonymous(region).delete_objects, Bucket=bucket, Delete=keys) == "AccessDenied"

@@ -35,11 +35,20 @@ def delete_object(call: Call, req: DeleteObjectRequestTypeDef) -> dict[str, Any]
     return remove(call, open_bucket(call, req), req["Key"], req)
 
 
+def check_some(call: Call, req: DeleteObjectsRequestTypeDef) -> None:
+    """AccessDenied for strangers who may delete nothing of what they list: they do not come to the one writer to be told so."""
+    if call.principal.kind == "anonymous":
+        bucket = open_bucket(call, req)
+        if not any(may_delete(call, bucket, item) for item in req["Delete"]["Objects"][:MAX_KEYS]):
+            raise AwsError("AccessDenied", "Access Denied", status=403)
+
+
 @s3.operation(
     "bulk",
     "bucket",
     action=NO_PERMISSION_NEEDED,  # each key is authorised for itself
     anonymous=True,
+    before_body=check_some,
     takes="Bucket Delete RequestPayer BypassGovernanceRetention ExpectedBucketOwner ChecksumAlgorithm",
 )
 def delete_objects(call: Call, req: DeleteObjectsRequestTypeDef) -> dict[str, Any]:
@@ -87,18 +96,26 @@ def listed(item: Input, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def delete_one(call: Call, bucket: Bucket, item: Input, *, bypass: bool) -> dict[str, Any]:
     """Delete one object of a list, if the caller may."""
+    if not may_delete(call, bucket, item):
+        raise AwsError("AccessDenied", "Access Denied")
+    return remove(call, bucket, item["Key"], {**given_of(item), "BypassGovernanceRetention": bypass})
+
+
+def may_delete(call: Call, bucket: Bucket, item: Input) -> bool:
+    """Whether the caller may delete one object of a list, by its conditions."""
+    action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
+    return object_lock.may(call, action, bucket, item["Key"], given_of(item))
+
+
+def given_of(item: Input) -> dict[str, Any]:
+    """What a list says of one object, by the names that DeleteObject's input has for it."""
     renamed = {
         "IfMatch": item.get("ETag"),
         "IfMatchLastModifiedTime": item.get("LastModifiedTime"),
         "IfMatchSize": item.get("Size"),
         "VersionId": item.get("VersionId"),
     }
-    given: dict[str, Any] = {name: value for name, value in renamed.items() if value is not None}
-    action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
-    if not object_lock.may(call, action, bucket, item["Key"], given):
-        raise AwsError("AccessDenied", "Access Denied")
-    given["BypassGovernanceRetention"] = bypass
-    return remove(call, bucket, item["Key"], given)
+    return {name: value for name, value in renamed.items() if value is not None}
 
 
 def remove(call: Call, bucket: Bucket, key: str, req: Input) -> dict[str, Any]:
