@@ -220,3 +220,12 @@ def test_parts_are_copied_between_keys(s3: Any, bucket: str) -> None:
     complete(s3, where, [{"PartNumber": 1, "ETag": made["CopyPartResult"]["ETag"]}])
     got = s3.get_object(Bucket=bucket, Key="k", **customer(OTHER))
     assert got["Body"].read() == pattern(200_000)[65530:131081]
+
+
+def test_listing_an_uploads_parts(region: LocalRegion, s3: Any, bucket: str) -> None:
+    where = start(s3, bucket, "k", **customer())
+    upload(s3, where, {1: b"x"}, **customer())
+    path = f"/{bucket}/k?uploadId={where['UploadId']}"
+    for given in ({}, headers()):
+        assert signed(region, "GET", path, given).body.count(b"<Part>") == 1
+    assert error_of(signed(region, "GET", path, headers(OTHER))) == (400, "InvalidRequest")

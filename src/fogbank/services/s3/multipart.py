@@ -145,6 +145,13 @@ def check_part_customer(upload: Upload, customer: Customer | None) -> None:
         raise AwsError("InvalidRequest", "The provided encryption parameters did not match the ones used originally.")
 
 
+def check_customer(call: Call, req: Input, upload: Upload) -> None:
+    """Once an upload is started, only its parts need a customer's key; any that is given must be the upload's."""
+    customer = customer_of(call, req)
+    if customer is not None:
+        check_part_customer(upload, customer)
+
+
 def check_algorithm(req: Input, upload: Upload, trailers: Mapping[str, str] = checksums.NO_TRAILERS) -> None:
     """A part comes with a checksum by its upload's algorithm, without which there is no composite; else with any, or with none."""
     given = checksums.algorithm_of(req, trailers)

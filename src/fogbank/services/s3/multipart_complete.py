@@ -12,8 +12,8 @@ from fogbank.core.errors import AwsError
 from fogbank.services.s3 import checksums, conditions, content, encryption, object_state, versions
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.description import permissions
-from fogbank.services.s3.encryption_request import CUSTOMER, customer_of
-from fogbank.services.s3.multipart import MAX_PARTS, check_part_customer, open_upload
+from fogbank.services.s3.encryption_request import CUSTOMER
+from fogbank.services.s3.multipart import MAX_PARTS, check_customer, open_upload
 from fogbank.services.s3.object_put import CHECKSUMS
 from fogbank.services.s3.records import Checksum, Object, Part, PartInfo, Upload, objects, parts, uploads
 from fogbank.services.s3.service import s3
@@ -41,7 +41,7 @@ Chosen = list[tuple[int, Part]]
 def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTypeDef) -> dict[str, Any]:
     """Make the object of the listed parts; parts that are not listed go."""
     upload = open_upload(call, req)
-    check_completer(call, req, upload)
+    check_customer(call, req, upload)
     chosen = choose(call, req, upload)
     checksum = check_whole(req, upload, chosen)
     conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
@@ -60,13 +60,6 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
         **encryption.told_by_service(made.encryption),
         **checksums.told(checksum),
     }
-
-
-def check_completer(call: Call, req: Input, upload: Upload) -> None:
-    """A customer's key need not be given once more, but it must be the upload's if it is."""
-    customer = customer_of(call, req)
-    if customer is not None:
-        check_part_customer(upload, customer)
 
 
 def choose(call: Call, req: CompleteMultipartUploadRequestTypeDef, upload: Upload) -> Chosen:

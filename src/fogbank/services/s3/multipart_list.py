@@ -8,7 +8,8 @@ from fogbank.core.digests import base64
 from fogbank.services.s3 import checksums, object_state
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.acl import owner_of
-from fogbank.services.s3.multipart import open_upload
+from fogbank.services.s3.encryption_request import CUSTOMER
+from fogbank.services.s3.multipart import check_customer, open_upload
 from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.pages import Wanted, echoed, encoder, natural, page_of, page_size
 from fogbank.services.s3.records import Part, Upload, parts, uploads, when
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     "scan",
     "object",
     action="s3:ListMultipartUploadParts",
-    takes="Bucket Key UploadId MaxParts PartNumberMarker RequestPayer ExpectedBucketOwner",
+    takes=f"Bucket Key UploadId MaxParts PartNumberMarker {CUSTOMER} RequestPayer ExpectedBucketOwner",
 )
 def list_parts(call: Call, req: ListPartsRequestTypeDef) -> dict[str, Any]:
-    """A page of an upload's parts, by number."""
+    """A page of an upload's parts, by number. A customer's key need not be given, but it must be the upload's if it is."""
     upload = open_upload(call, req)
+    check_customer(call, req, upload)
     most = page_size(req.get("MaxParts"), "max-parts")
     after = natural(req.get("PartNumberMarker", 0), "part-number-marker")
     found = list(parts.scan(call.tx, req["Bucket"], req["UploadId"], start_after=after, limit=most + 1))
