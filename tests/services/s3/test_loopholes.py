@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from services.helpers import allow, anonymous, code, dev, error_of, make_public, permit, put_policy, user_client
-from services.s3.replicating import make_role, replicate, rule, versioned
+from services.s3.replicating import ROLE, make_role, replicate, rule, versioned
 from services.s3.test_encryption_customer import RULE, headers
 from services.s3.test_logging import lines, log, logs
 from services.s3.test_notifications import Inbox, inbox, queue
@@ -266,3 +266,14 @@ def test_a_presigned_upload_is_not_made_a_replica(region: LocalRegion, s3: Any) 
 def test_strangers_who_may_delete_nothing_do_not_come_to_the_writer(region: LocalRegion, bucket: str) -> None:
     keys = {"Objects": [{"Key": str(number)} for number in range(3)]}
     assert code(anonymous(region).delete_objects, Bucket=bucket, Delete=keys) == "AccessDenied"
+
+
+def test_another_account_does_not_pass_a_role_of_the_buckets(region: LocalRegion, s3: Any, other: Any) -> None:
+    make_role(region)
+    versioned(s3, "original")
+    other.put_bucket_versioning(Bucket="others", VersioningConfiguration={"Status": "Enabled"})
+    they = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "s3:PutReplicationConfiguration"}
+    put_policy(s3, "original", they | {"Resource": "arn:aws:s3:::original"})
+    configuration = {"Role": ROLE, "Rules": [rule("others")]}
+    put = other.put_bucket_replication
+    assert code(put, Bucket="original", ReplicationConfiguration=configuration) == "AccessDenied"

@@ -45,7 +45,8 @@ def put_bucket_replication(call: Call, req: PutBucketReplicationRequestTypeDef) 
     if bucket.versioning != "Enabled":
         raise invalid("Versioning must be 'Enabled' on the bucket to apply a replication configuration")
     value: dict[str, Any] = {**req["ReplicationConfiguration"]}
-    replication_rules.check(value, bucket.account)
+    for account in (bucket.account, call.account):  # nobody gives away another account's role, whoever's the bucket is
+        replication_rules.check(value, account)
     value["Rules"] = [{**one, "ID": one.get("ID") or call.ids.uuid()} for one in value["Rules"]]
     for one in value["Rules"]:
         check_destination(call, bucket, replication_rules.rule(one))
