@@ -188,8 +188,9 @@ class Service:
     `owner` gives the account that the addressed resource belongs to, where the ARN does not say it (None: the caller's); `policy` the
     policy of the resource; `tags` its tags; `keys` the condition keys of the service, in lower case, for a resource's ARN.
     `tagging` lets another service tag what this one has.
-    `verify` checks the body of an operation that does not stream, as far as the request says what it is; `watched` tells whether the
-    addressed resource has its access logged, which the gateway then does (core.events, `access`). `modules` hold the
+    `verify` checks the body of an operation that does not stream, as far as the request says what it is; `watched` tells, of the
+    names in a request's path, whether that resource has its access logged, which the gateway then does (core.events, `access`).
+    `modules` hold the
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
     its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, and to `gauges`, which tell what metrics
     show of its state. `cross_origin` gives the headers that an answer to a page of another origin has, by the request and the
@@ -209,7 +210,7 @@ class Service:
         keys: Callable[[Call, Any, str], Context] | None = None,
         verify: Callable[[HttpRequest, wire.Operation], None] | None = None,
         tagging: Tagging | None = None,
-        watched: Callable[[Call, Any], bool] | None = None,
+        watched: Callable[[Tx, Input], bool] | None = None,
     ) -> None:
         self.name = name
         self.model = wire.load(name)

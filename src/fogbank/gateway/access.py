@@ -94,7 +94,10 @@ def _line(access: Access) -> bytes:
 
 def access_of(record: Record, status: int, took: int, answered: int, sent: int) -> Access:
     """What is kept of a request."""
-    request, given, identified, claim = record.request, record.input or {}, record.identified, record.claim
+    request, identified, claim = record.request, record.identified, record.claim
+    given = record.input or (
+        identified.meaning.labels if identified else {}
+    )  # of a request that was refused early: its path
     return Access(
         bucket=cut(str(given.get("Bucket", ""))),
         service=identified.meaning.service if identified else "",

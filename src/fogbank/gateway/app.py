@@ -117,6 +117,7 @@ class Gateway:
         """From the signature to the permission, in one view of the state; and on to the answer, where that is a lookup."""
         with self.region.store.snapshot() as tx:
             claim = identified.claim
+            record.watched = steps.is_watched(tx, identified)
             credential = steps.find_credential(tx, self._directory, claim, record.at) if claim else None
             authenticated = steps.authenticate(identified, credential)
             record.principal = authenticated.principal
@@ -124,7 +125,6 @@ class Gateway:
             parsed = steps.parse(authenticated)
             record.input = parsed.input
             call = self._call(tx, parsed, record)
-            record.watched = steps.is_watched(call, parsed)
             authorised = steps.authorise(call, parsed)
             if authorised.bound.access == "read":
                 return self._render(record, authorised, self._handle(call, authorised))

@@ -253,10 +253,10 @@ def parse(authenticated: Authenticated) -> Parsed:
     return Parsed(authenticated, bound, found if bound.reads is None else bound.reads(found))
 
 
-def is_watched(call: Call, parsed: Parsed) -> bool:
+def is_watched(tx: Tx, identified: Identified) -> bool:
     """Whether the addressed resource has its access logged."""
-    watched = parsed.bound.service.watched
-    return watched is not None and watched(call, parsed.input)
+    watched = identified.bound.service.watched if identified.bound else None
+    return watched is not None and watched(tx, identified.meaning.labels)
 
 
 def authorise(call: Call, parsed: Parsed) -> Authorised:

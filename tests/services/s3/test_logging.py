@@ -260,3 +260,12 @@ def test_names_of_operations() -> None:
     assert operation("CopyObject", "PUT") == "REST.COPY.OBJECT"
     assert operation("ListMultipartUploads", "GET") == "REST.GET.UPLOADS"
     assert operation("HeadBucket", "HEAD") == "REST.HEAD.BUCKET"
+
+
+def test_callers_whose_signature_is_wrong(region: LocalRegion, s3: Any, bucket: str, logs: str) -> None:
+    log(s3, bucket)
+    liar = region.client("s3", secret="wrong")
+    assert code(liar.get_object, Bucket=bucket, Key="a b") == "SignatureDoesNotMatch"
+    (found,) = [one for one in lines(region, s3) if one["operation"] == "REST.GET.OBJECT"]
+    assert (found["requester"], found["status"], found["error"]) == ("-", "403", "SignatureDoesNotMatch")
+    assert (found["bucket"], found["key"]) == (bucket, "a%20b")

@@ -314,3 +314,10 @@ def test_notifications_of_replicas_and_of_failures(region: LocalRegion, s3: Any,
     assert data["replicationRuleId"] == "r"
     assert data["destinationBucket"] == "arn:aws:s3:::copy"
     assert data["s3Operation"] == "OBJECT_PUT"
+
+
+def test_what_is_archived_is_not_replicated(region: LocalRegion, s3: Any, pair: str) -> None:
+    s3.put_object(Bucket=pair, Key="k", Body=b"", StorageClass="GLACIER")
+    region.settle()
+    assert status_of(s3, pair, "k") is None
+    assert "Contents" not in s3.list_objects_v2(Bucket="copy")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from fogbank.services.s3.records import buckets
 
 if TYPE_CHECKING:
-    from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.store.api import Tx
 
 
-def is_logged(call: Call, req: Input) -> bool:
+def is_logged(tx: Tx, names: Input) -> bool:
     """Whether the addressed bucket has server access logging."""
-    name = req.get("Bucket")
-    bucket = buckets.get(call.tx, name) if name else None
+    name = names.get("Bucket")
+    bucket = buckets.get(tx, name) if name else None
     return bucket is not None and "logging" in bucket.configured

@@ -65,9 +65,11 @@ def notify(call: Call, bucket: Bucket, event: str, key: str, which: Object) -> N
 
 def tell(call: Call, bucket: Bucket, event: str, key: str, which: Object, extra: Mapping[str, Any] = NOTHING) -> None:
     """Keep an event, with what it has besides the usual."""
-    for rule in notification_rules.rules(configuration.find(call.tx, bucket, "notification") or {}):
-        if rule.meets(event, key):
-            sequence = notification_events.next_sequence(call.tx, call.now)
+    found = notification_rules.rules(configuration.find(call.tx, bucket, "notification") or {})
+    met = [rule for rule in found if rule.meets(event, key)]
+    if met:
+        sequence = notification_events.next_sequence(call.tx, call.now)
+        for rule in met:
             record = notification_events.record(call, bucket, rule, event, key, which, sequence, extra)
             line_up(call, bucket, rule.arn, key, sequence, {"Records": [record]})
 

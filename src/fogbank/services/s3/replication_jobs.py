@@ -16,6 +16,7 @@ from fogbank.services.s3 import configuration, notification_delivery, replicatio
 from fogbank.services.s3.notification_events import moment
 from fogbank.services.s3.records import buckets, when
 from fogbank.services.s3.replication_local import Source
+from fogbank.services.s3.storage_classes import ARCHIVED
 
 if TYPE_CHECKING:
     from fogbank.core.background import Background
@@ -41,6 +42,8 @@ def rules_of(tx: Tx, bucket: Bucket, key: str, which: Object, *, update: bool) -
     """The rules that a version is replicated by. Replicas are not, lest it go in circles; changes of them are, by some rules."""
     value = configuration.find(tx, bucket, "replication")
     if value is None or which.version == versions.NULL or (which.replication == "REPLICA" and not update):
+        return []
+    if which.storage_class in ARCHIVED:  # which cannot be read without a restore
         return []
     found = replication_rules.chosen(value, key, which.tags)
     if which.marker:
