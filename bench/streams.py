@@ -119,11 +119,22 @@ def measure_streams(results: Results, server: Server, size: int, payload: str) -
     results.add("this machine's MD5", "MB/s", "client", hashing)
     kinds = {"PUT, unsigned payload": signing.UNSIGNED, "PUT, signed payload": payload}
     for kind, declared in kinds.items():
-        speed = megabytes_a_second(size, partial(put, server, "/bench/stream", size, declared))
+        speed = costed(results, f"{title}: {kind}", server, size, partial(put, server, "/bench/stream", size, declared))
         results.add(f"{title}: {kind}", "MB/s", server.name, speed)
         results.add(f"{title}: {kind}, of MD5's speed", "%", server.name, 100 * speed / hashing, MD5_TARGET)
-    speed = megabytes_a_second(size, lambda: get(server, "/bench/stream", size))
+    speed = costed(results, f"{title}: GET", server, size, lambda: get(server, "/bench/stream", size))
     results.add(f"{title}: GET", "MB/s", server.name, speed, GET_TARGET)
+
+
+def costed(results: Results, title: str, server: Server, size: int, work: Callable[[], object]) -> float:
+    """The speed of a stream; and what it cost the server, which other work on this machine hardly changes."""
+    pids = server.processes()
+    before = procfs.cpu_seconds(pids)
+    speed = megabytes_a_second(size, work)
+    results.add(
+        f"{title}: server's CPU", "ms/MiB", server.name, 1e3 * (procfs.cpu_seconds(pids) - before) / (size / MIB)
+    )
+    return speed
 
 
 def measure_memory(results: Results, size: int) -> None:

@@ -15,7 +15,7 @@ from tests.wire.readback import in_protocol, read_response, renderer
 
 from fogbank.wire.model import Traits, read_model
 from fogbank.wire.render_base import header_value
-from fogbank.wire.xml_write import element_name, escape, escape_attribute, namespace_attribute
+from fogbank.wire.xml_write import Written, element_name, escape, escape_attribute, namespace_attribute
 
 S3 = read_model("s3")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -132,6 +132,17 @@ def test_s3_listing_as_s3_writes_it() -> None:
         "<Size>0</Size><StorageClass>STANDARD</StorageClass><Owner><DisplayName>d</DisplayName><ID>i</ID></Owner></Contents>"
         "<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>"
     )
+
+
+def test_a_list_may_be_written_already() -> None:
+    render = renderer(S3, "ListObjectsV2")
+    entries = [{"Key": "a<b", "Size": 1, "ETag": '"x"'}, {"Key": "\x01", "Size": 2, "ETag": '"y"'}]
+    whole = render({"Name": "bucket", "Contents": entries}, "1", "1")
+    text = Written(
+        "<Contents><Key>a&lt;b</Key><Size>1</Size><ETag>&quot;x&quot;</ETag></Contents>"
+        "<Contents><Key>&#x1;</Key><Size>2</Size><ETag>&quot;y&quot;</ETag></Contents>"
+    )
+    assert render({"Name": "bucket", "Contents": text}, "1", "1").body == whole.body
 
 
 def test_s3_grantee_has_its_type_in_an_attribute() -> None:
