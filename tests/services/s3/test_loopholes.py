@@ -277,3 +277,18 @@ def test_another_account_does_not_pass_a_role_of_the_buckets(region: LocalRegion
     configuration = {"Role": ROLE, "Rules": [rule("others")]}
     put = other.put_bucket_replication
     assert code(put, Bucket="original", ReplicationConfiguration=configuration) == "AccessDenied"
+
+
+@pytest.mark.usefixtures("logs")
+def test_logs_do_not_go_to_who_takes_the_name_of_their_bucket(
+    region: LocalRegion, s3: Any, other: Any, bucket: str
+) -> None:
+    log(s3, bucket)
+    s3.delete_bucket_policy(Bucket="logs")
+    s3.delete_bucket(Bucket="logs")
+    other.create_bucket(Bucket="logs")
+    service = {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
+    put_policy(other, "logs", service | {"Resource": "arn:aws:s3:::logs/*"})
+    s3.head_bucket(Bucket=bucket)
+    region.settle()
+    assert other.list_objects_v2(Bucket="logs")["KeyCount"] == 0

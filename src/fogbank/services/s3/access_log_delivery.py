@@ -113,7 +113,7 @@ async def write(
     data = "".join([access_log.line(bucket.account, each) for each in kept]).encode()
     unique = ctx.region.ids.random(8).hex().upper()
     key = key_of(bucket, value, day, ctx.region.clock.now(), unique)
-    where = {"Bucket": value["TargetBucket"], "Key": key}
+    where = {"Bucket": value["TargetBucket"], "Key": key, "ExpectedBucketOwner": bucket.account}
     principal = service_of(SERVICE, bucket.account, f"arn:aws:s3:::{bucket.name}")
     try:
         told = {"ContentType": "text/plain"}
