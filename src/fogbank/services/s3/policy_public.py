@@ -22,6 +22,7 @@ _LIMITS: Final = frozenset(
 _EQUALS: Final = frozenset(
     ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "NumericEquals", "BinaryEquals"]
 )
+_LOCAL: Final = "fc00::/7"  # IPv6's private networks
 _WIDEST: Final = {4: 8, 6: 32}  # bits of a prefix, by IP version: shorter ones are public
 
 
@@ -56,9 +57,9 @@ def _limits(operator: str, key: str, values: list[str]) -> bool:
 
 
 def _is_narrow(network: str) -> bool:
-    """Whether a network is small enough to be somebody's; private ones are of any size."""
+    """Whether a network is small enough to be somebody's."""
     found = ip_network(network, strict=False)
-    return found.is_private or found.prefixlen >= _WIDEST[found.version]
+    return found.prefixlen >= _WIDEST[found.version] or found.compressed == _LOCAL
 
 
 def _is_fixed(key: str, value: str) -> bool:
