@@ -35,7 +35,12 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
 
     def __or__(self, other: Block) -> Block:
         """The most restrictive combination."""
-        return Block(*(getattr(self, name) or getattr(other, name) for name in _MEMBERS.values()))
+        return Block(
+            self.block_acls or other.block_acls,
+            self.ignore_acls or other.ignore_acls,
+            self.block_policy or other.block_policy,
+            self.restrict or other.restrict,
+        )
 
     def told(self) -> dict[str, bool]:
         """As a PublicAccessBlockConfiguration."""
