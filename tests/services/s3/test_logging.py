@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore import UNSIGNED
 
+from fogbank.core.principal import root_of
+from fogbank.core.stored import read_content
 from fogbank.services.s3.access_log import operation
+from fogbank.services.s3.records import objects
 from services.helpers import code, dev, signed, user_client
 
 if TYPE_CHECKING:
@@ -269,3 +272,43 @@ def test_callers_whose_signature_is_wrong(region: LocalRegion, s3: Any, bucket: 
     (found,) = [one for one in lines(region, s3) if one["operation"] == "REST.GET.OBJECT"]
     assert (found["requester"], found["status"], found["error"]) == ("-", "403", "SignatureDoesNotMatch")
     assert (found["bucket"], found["key"]) == (bucket, "a%20b")
+
+
+def test_what_the_lifecycle_does_is_logged(region: LocalRegion, s3: Any, bucket: str, logs: str) -> None:
+    log(s3, bucket)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"123")
+    s3.put_object(Bucket=bucket, Key="b", Body=b"x" * 200_000)
+    rules = [
+        {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "a"}, "Expiration": {"Days": 1}},
+        {
+            "ID": "b",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "b"},
+            "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}],
+        },
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    region.advance(days=3)
+    region.settle()
+    region.settle()
+    found = {one["operation"]: one for one in written(region)}
+    expired = found["S3.EXPIRE.OBJECT"]
+    assert (expired["key"], expired["requester"], expired["size"]) == ("a", "AmazonS3", "3")
+    assert (expired["uri"], expired["status"], expired["total"]) == ('"-"', "-", "-")
+    assert found["S3.TRANSITION.OBJECT"]["key"] == "b"
+
+
+def written(region: LocalRegion) -> list[dict[str, str]]:
+    """The lines that were delivered, read as the log's owner who knows the region's clock."""
+    with region.region.store.snapshot() as tx:
+        keys = [str(parts[1]) for parts, _ in objects.scan(tx, "logs")]
+
+    async def read(key: str) -> bytes:
+        owner = root_of("123456789012")
+        answer = await region.background.invoke(
+            owner, "s3", "GetObject", {"Bucket": "logs", "Key": key}, region="us-east-1"
+        )
+        return b"".join([bytes(run) for run in read_content(region.region.blobs, answer["Body"])])
+
+    text = b"".join(region.run(read(key)) for key in keys).decode()
+    return [dict(zip(NAMES, FIELD.findall(each), strict=True)) for each in text.splitlines()]

@@ -86,15 +86,15 @@ def line(owner: str, kept: Mapping[str, Any]) -> str:
         kept["client"],
         requester,
         kept["id"],
-        operation(kept["operation"], kept["method"]),
+        operation(kept["operation"], kept["method"]) if kept["method"] else kept["operation"],
         quote(kept["key"], safe="/"),
-        quoted(f"{kept['method']} {kept['uri']} HTTP/1.1"),
-        str(kept["status"]),
+        quoted(f"{kept['method']} {kept['uri']} HTTP/1.1" if kept["method"] else ""),
+        str(kept["status"] or ""),
         kept["error"],
         str(kept["sent"] or ""),
         str(kept["size"]) if kept["size"] >= 0 else "",
-        str(kept["took"] // 1000),
-        str(kept["turnaround"] // 1000),
+        str(kept["took"] // 1000) if kept["took"] >= 0 else "",
+        str(kept["turnaround"] // 1000) if kept["turnaround"] >= 0 else "",
         quoted(kept["referer"]),
         quoted(kept["agent"]),
         word(kept["version"]),
@@ -108,6 +108,13 @@ def line(owner: str, kept: Mapping[str, Any]) -> str:
         "Yes" if kept["acl"] else "",
     )
     return " ".join(field or "-" for field in fields) + "\n"
+
+
+# What is kept of what S3 does by itself, without what it is done to.
+NO_REQUEST: Final[Mapping[str, Any]] = {
+    "method": "", "uri": "", "client": "", "requester": "AmazonS3", "status": 0, "error": "", "sent": 0, "took": -1, "turnaround": -1,
+    "referer": "", "agent": "", "signature": 0, "by": "", "host": "", "acl": False,
+}  # fmt: skip
 
 
 def quoted(text: str) -> str:

@@ -17,7 +17,7 @@ import msgspec
 
 from fogbank.core.errors import AwsError
 from fogbank.core.principal import root_of, service_of
-from fogbank.services.s3 import access_log, configuration
+from fogbank.services.s3 import access_log, access_log_lifecycle, configuration
 from fogbank.services.s3.names import canonical_user
 from fogbank.services.s3.records import buckets, when
 from fogbank.services.s3.service import s3
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fogbank.core.background import Background
-    from fogbank.core.events import Event
     from fogbank.services.s3.records import Bucket
     from fogbank.store.api import Tx
+    from fogbank.store.keys import Part
 
 EVERY: Final = 60  # seconds
 AT_ONCE: Final = 2 << 20  # bytes of a segment that are read at a time
+LINES: Final = 5000  # that no request is behind, at a time
 SERVICE: Final = "logging.s3.amazonaws.com"
 GRANTS: Final = {"FULL_CONTROL": "GrantFullControl", "READ": "GrantRead"}  # WRITE means nothing on an object
 Lines = dict[tuple[str, str], list[dict[str, Any]]]  # by bucket, and day where logs are parted by it
@@ -61,9 +62,10 @@ async def deliver_access_logs(ctx: Background) -> None:
         found = await asyncio.to_thread(ctx.region.events.since, "access", offsets, AT_ONCE)
         if offsets == known:
             break
-        await deliver(ctx, found)
+        await deliver(ctx, [each.line for each in found])
         await ctx.region.store.write(partial(keep, dict(offsets)))
     await asyncio.to_thread(ctx.region.events.forget, "access", offsets)
+    await deliver_others(ctx)
 
 
 def keep(offsets: dict[str, int], tx: Tx) -> None:
@@ -71,7 +73,24 @@ def keep(offsets: dict[str, int], tx: Tx) -> None:
     delivered.put(tx, Delivered(offsets=offsets))
 
 
-async def deliver(ctx: Background, found: Sequence[Event]) -> None:
+async def deliver_others(ctx: Background) -> None:
+    """Deliver lines that no request is behind."""
+    while True:
+        with ctx.region.store.snapshot() as tx:
+            waiting = list(access_log_lifecycle.lines.scan(tx, limit=LINES))
+        if not waiting:
+            return
+        await deliver(ctx, [line.kept for _, line in waiting])
+        await ctx.region.store.write(partial(cross_out, [parts for parts, _ in waiting]))
+
+
+def cross_out(done: list[tuple[Part, ...]], tx: Tx) -> None:
+    """These lines are delivered."""
+    for parts in done:
+        access_log_lifecycle.lines.delete(tx, *parts)
+
+
+async def deliver(ctx: Background, found: Sequence[bytes]) -> None:
     """Deliver some lines: an object for each bucket, or for each of its days."""
     for (name, day), kept in grouped(ctx, found).items():
         with ctx.region.store.snapshot() as tx:
@@ -83,12 +102,12 @@ async def deliver(ctx: Background, found: Sequence[Event]) -> None:
                 await write(ctx, bucket, value, day, own)
 
 
-def grouped(ctx: Background, found: Sequence[Event]) -> Lines:
+def grouped(ctx: Background, found: Sequence[bytes]) -> Lines:
     """Lines by the object that they go into."""
     groups: Lines = {}
     by_day: dict[str, bool] = {}
     for each in found:
-        kept = msgspec.json.decode(each.line)
+        kept = msgspec.json.decode(each)
         name = kept["bucket"]
         if name not in by_day:
             by_day[name] = parts_by_event(ctx, name)
