@@ -244,3 +244,15 @@ def test_a_refused_grant_tells_no_more_than_a_refusal(region: LocalRegion, kms: 
     assert error["Message"].startswith(
         f"User: {ANN} is not authorized to perform: kms:ListGrants on resource: {arn(key)}"
     )
+
+
+def test_a_principal_has_a_bounded_number_of_grants_of_a_key(
+    region: LocalRegion, kms: Any, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fogbank.services.kms.grants.MOST_EACH", 3)
+    user_client(region, "kms")
+    for _ in range(3):
+        grant(kms, key, "Encrypt")
+    wanted = {"KeyId": key, "GranteePrincipal": ANN, "Operations": ["Encrypt"]}
+    assert code(kms.create_grant, **wanted) == "LimitExceededException"
+    grant(kms, key, "Encrypt", to=f"arn:aws:iam::{OTHER}:root")

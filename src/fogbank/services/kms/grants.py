@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
 
 MOST: Final = 50_000  # grants of a key
+MOST_EACH: Final = 500  # of them for one grantee, as it was on AWS once: every request of the grantee looks at them all
 _ANY: Final = frozenset(("CreateGrant", "RetireGrant", "DescribeKey"))
 _PAIR: Final = _ANY | {"GetPublicKey"}
 _ENCRYPT: Final = frozenset(("Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo"))
@@ -209,6 +210,8 @@ def add(call: Call, key: Key, grant: Grant) -> None:
     if key.grants >= MOST:
         raise AwsError("LimitExceededException", f"A key has at most {MOST} grants.", status=400)
     place, found = (key.account, key.region, key.id), key.place
+    if sum(1 for _ in granted.scan(call.tx, *place, grant.grantee_id, limit=MOST_EACH)) >= MOST_EACH:
+        raise AwsError("LimitExceededException", f"A principal has at most {MOST_EACH} grants of a key.", status=400)
     grants.put(call.tx, grant, *place, grant.id)
     granted.put(call.tx, found, *place, grant.grantee_id, grant.id)
     if grant.retiring_id:
