@@ -58,6 +58,13 @@ class Style:
         """Delete markers, by their keys."""
         return Written("".join([f"<DeleteMarker>{self._marker(key, found)}</DeleteMarker>" for key, found in entries]))
 
+    def prefixes(self, found: Iterable[str]) -> Written:
+        """Common prefixes."""
+        encode = self._encode
+        return Written(
+            "".join([f"<CommonPrefixes><Prefix>{escape(encode(one))}</Prefix></CommonPrefixes>" for one in found])
+        )
+
     def _object(self, key: str, found: Any) -> str:
         return (
             f"<Key>{escape(self._encode(key))}</Key><LastModified>{moment(found.modified)}</LastModified>"

@@ -64,6 +64,6 @@ def answer(call: Call, req: Input, page: Page[Object], *, owners: bool) -> dict[
         "MaxKeys": page_size(req.get("MaxKeys"), "maxKeys"),
         "IsTruncated": page.truncated,
         "Contents": style.contents((parts[0], found) for parts, found in page.entries),
-        "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
+        "CommonPrefixes": style.prefixes(page.prefixes),
     }
     return result | echoed(req, "Delimiter", "EncodingType")

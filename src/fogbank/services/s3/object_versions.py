@@ -65,7 +65,7 @@ def list_object_versions(call: Call, req: ListObjectVersionsRequestTypeDef) -> d
         "IsTruncated": page.truncated,
         "Versions": style.versions(entry for entry in page.entries if not entry[1].marker),
         "DeleteMarkers": style.markers(entry for entry in page.entries if entry[1].marker),
-        "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
+        "CommonPrefixes": style.prefixes(page.prefixes),
     }
     if page.truncated:
         told["NextKeyMarker"] = encode(page.last[0])
