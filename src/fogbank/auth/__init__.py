@@ -15,7 +15,7 @@ from fogbank.auth.dialect import (
 from fogbank.auth.payload import PayloadMode, check_payload, decoded_length, payload_mode
 from fogbank.auth.post_policy import PostPolicy, parse_post_policy, post_claim, verify_post
 from fogbank.auth.signing import signing_key
-from fogbank.auth.verification import Verified, verify
+from fogbank.auth.verification import Verified, verify, wrong_region
 
 __all__ = [
     "ChunkDecoder",
@@ -41,4 +41,5 @@ __all__ = [
     "unsupported_mechanism",
     "verify",
     "verify_post",
+    "wrong_region",
 ]

@@ -122,9 +122,18 @@ def check_scope(claim: Claim, dialect: Dialect, region: str | None, services: Co
         and (services is None or claim.service in services)
     ):
         return
+    raise _scope_error(claim, dialect, region, services)
+
+
+def wrong_region(claim: Claim, protocol: str, expected: str) -> AwsError:
+    """The scope names a region that is not here; S3's error says which one to sign for, and clients try again with that."""
+    return _scope_error(claim, dialect_of(claim.service, protocol), expected, None)
+
+
+def _scope_error(claim: Claim, dialect: Dialect, region: str | None, services: Collection[str] | None) -> AwsError:
     if dialect.s3:
-        raise _s3_scope_error(claim, dialect, region, services)
-    raise dialect.error(dialect.mismatch, " ".join(_scope_faults(claim, region, services)))
+        return _s3_scope_error(claim, dialect, region, services)
+    return dialect.error(dialect.mismatch, " ".join(_scope_faults(claim, region, services)))
 
 
 def _scope_faults(claim: Claim, region: str | None, services: Collection[str] | None) -> list[str]:

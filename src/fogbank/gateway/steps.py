@@ -16,6 +16,7 @@ from fogbank.core.principal import ANONYMOUS, Principal
 from fogbank.gateway import forms
 from fogbank.services import registry
 from fogbank.wire import HttpRequest, load
+from fogbank.wire.hosts import REGION
 from fogbank.wire.identify import Identified as Meaning
 from fogbank.wire.identify import identify as find_meaning
 from fogbank.wire.indexing import load_index
@@ -113,11 +114,11 @@ def identify(region: Region, received: Received, claim: auth.Claim | None) -> Id
 def region_for(region: Region, claim: auth.Claim | None, meaning: Meaning) -> str:
     """The name of the region that a request is for: the signature's, the host's, or the default. AwsError if it is not served."""
     name = (claim.region if claim else "") or meaning.host_region or region.name
-    if region.served and name not in region.served:
-        dialect = auth.dialect_of(claim.service if claim else meaning.service, meaning.protocol)
-        served = " or ".join(region.served)
-        raise dialect.error(dialect.mismatch, f"Credential should be scoped to a valid region: {served}.")
-    return name
+    if name in region.served if region.served else REGION.fullmatch(name):
+        return name
+    if claim is not None and claim.region:
+        raise auth.wrong_region(claim, meaning.protocol, region.name)
+    raise AwsError("InvalidRequest", f"The region {name} is not served here.")
 
 
 async def read_form(region: Region, identified: Identified, source: Source) -> Identified:

@@ -118,6 +118,27 @@ def test_create_bucket_refuses_a_wrong_location(
     assert client.list_buckets()["Buckets"] == []
 
 
+@pytest.mark.parametrize("name", ["US", "auto", "mars"])
+def test_a_signature_for_no_region_is_told_which_one_to_sign_for(region: LocalRegion, name: str) -> None:
+    """s3cmd signs for its bucket_location, "US", and signs anew for the Region of this error."""
+    answer = signed(region, "PUT", "/here", name=name)
+    assert answer.status == 400
+    assert b"<Code>AuthorizationHeaderMalformed</Code>" in answer.body
+    assert f"the region &apos;{name}&apos; is wrong; expecting &apos;us-east-1&apos;".encode() in quoted(answer.body)
+    assert b"<Region>us-east-1</Region>" in answer.body
+
+
+def quoted(body: bytes) -> bytes:
+    """XML whose apostrophes are all entities."""
+    return body.replace(b"'", b"&apos;")
+
+
+def test_a_signature_for_no_region_is_refused_by_other_services(region: LocalRegion) -> None:
+    error = refusal(region.client("sts", region="US").get_caller_identity)
+    assert error["Code"] == "SignatureDoesNotMatch"
+    assert error["Message"] == "Credential should be scoped to a valid region, not 'US'."
+
+
 def configuration(constraint: str | None) -> dict[str, Any]:
     """CreateBucket's argument."""
     return {} if constraint is None else {"CreateBucketConfiguration": {"LocationConstraint": constraint}}
