@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # not in its __all__
 
 from fogbank.core.call import FileRange, Sealing, Taking
 from fogbank.core.digests import digest
@@ -299,3 +300,22 @@ def test_slow_callers_fill_no_memory(live: Live, bucket: str) -> None:
     for wire in wires:
         wire.close()
     assert grown < 64 << 20
+
+
+def test_where_there_are_many_each_has_less_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "MANY", 0)
+    blobs, data = Blobs(tmp_path), pattern(LARGE)
+    assert sent(blobs, [part_of(keep(blobs, data), 5, LARGE - 9)]) == (200, data[5:-4])
+
+
+def test_pipes_are_counted_and_closed_if_the_server_takes_none(tmp_path: Path) -> None:
+    class Closed(Server):
+        def response_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None:
+            raise ProtocolClosed
+
+    blobs = Blobs(tmp_path)
+    piece = keep(blobs, pattern(LARGE))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        sent(blobs, [piece], Closed())
+    assert (pipe.Pipe.count, len(os.listdir("/proc/self/fd"))) == (0, before)

@@ -30,10 +30,14 @@ async def send_pieces(
         if pieces.size <= CAPACITY:
             protocol.response_bytes(status, headers, await run(None, pieces.read))
             return
-        pipe = Pipe()
-        protocol.response_file(status, headers, pipe.path)
-        with closing(pieces.into(pipe)) as steps:
-            await pipe.feed(steps)
+        pipe, given = Pipe(), False
+        try:
+            protocol.response_file(status, headers, pipe.path)
+            given = True
+            with closing(pieces.into(pipe)) as steps:
+                await pipe.feed(steps)
+        finally:
+            await pipe.close(given=given)
 
 
 class Pieces:

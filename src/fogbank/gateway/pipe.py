@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from fogbank.core.call import FileRange
 
 CAPACITY: Final = 1 << 20  # bytes that a pipe holds, and the most that are answered without one
-BLOCK: Final = chunks.BATCH * chunks.CHUNK  # bytes that are decrypted at a time
-BLOCKS: Final = CAPACITY // BLOCK + 1
+SPARSE: Final = (
+    1 << 18
+)  # bytes that it holds when there are many: callers may be slow, and all that is in pipes is memory
+MANY: Final = 64
+BLOCKS: Final = 4  # of memory, that fill a pipe
 SENDERS: Final = 256  # callers who keep up, at a time
 PATIENCE: Final = 20  # milliseconds that a thread waits for a caller
 STALL: Final = 300.0  # seconds without a byte taken, after which a caller is given up
@@ -61,16 +64,18 @@ class Ring:
     cannot hold them all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int) -> None:
+        self.block = capacity // BLOCKS
+        size = self.block * (BLOCKS + 1)
         self.file = os.memfd_create("fogbank-ring", os.MFD_CLOEXEC)
         try:
-            os.ftruncate(self.file, BLOCKS * BLOCK)
-            memory = memoryview(mmap.mmap(self.file, BLOCKS * BLOCK))
+            os.ftruncate(self.file, size)
+            memory = memoryview(mmap.mmap(self.file, size))
         except BaseException:
             self.close()
             raise
-        sealed = memoryview(bytearray(chunks.BATCH * chunks.SEALED))
-        self._blocks = [chunks.Buffers(sealed, memory[at : at + BLOCK]) for at in range(0, BLOCKS * BLOCK, BLOCK)]
+        sealed = memoryview(bytearray(self.block // chunks.CHUNK * chunks.SEALED))
+        self._blocks = [chunks.Buffers(sealed, memory[at : at + self.block]) for at in range(0, size, self.block)]
         self._turn = 0
 
     @property
@@ -81,11 +86,11 @@ class Ring:
     @property
     def place(self) -> int:
         """Where it is in the file."""
-        return self._turn * BLOCK
+        return self._turn * self.block
 
     def turn(self) -> None:
         """Go on to the next."""
-        self._turn = (self._turn + 1) % BLOCKS
+        self._turn = (self._turn + 1) % len(self._blocks)
 
     def close(self) -> None:
         """Let go of the memory; what is in the pipe stays there."""
@@ -95,12 +100,14 @@ class Ring:
 class Pipe:
     """A pipe whose reading end the server opens by its path. Ours is kept until the server has read from its own."""
 
+    count = 0  # of those that are open
+
     def __init__(self) -> None:
+        self.capacity = CAPACITY if Pipe.count < MANY else SPARSE
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        with suppress(
-            PermissionError
-        ):  # a user without privileges has room for few large pipes; a small one is only slower
-            fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, CAPACITY)
+        Pipe.count += 1
+        with suppress(PermissionError):  # one without privileges has room for few large pipes; a small one is slower
+            fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, self.capacity)
         self.path = f"/proc/self/fd/{self._reader}"
         self.written = 0
         self._stopped = False
@@ -127,15 +134,15 @@ class Pipe:
         if not piece.key:
             yield from self._splice(file, piece.start, piece.length, piece.blob)
             return
-        ring = self._ring = self._ring or Ring()
+        ring = self._ring = self._ring or Ring(self.capacity)
         opener = chunks.Opener(piece.key, piece.nonce)
         start, length = piece.start, piece.length
         while length:
             run = opener.read(file, start, length, ring.buffers)
             start += len(run)
             length -= len(run)
-            if len(run) == BLOCK:
-                yield from self._splice(ring.file, ring.place, BLOCK, "")
+            if len(run) == ring.block:
+                yield from self._splice(ring.file, ring.place, ring.block, "")
                 ring.turn()
             else:
                 yield from self.write(run)
@@ -159,7 +166,7 @@ class Pipe:
     def _wrote(self, count: int) -> None:
         """Once more was written than a pipe holds, the server has opened its end: ours can go."""
         self.written += count
-        if self.written > CAPACITY:
+        if self.written > self.capacity:
             self._let_go()
 
     async def _advanced(self, steps: Iterator[None]) -> bool:
@@ -201,21 +208,19 @@ class Pipe:
 
     async def feed(self, steps: Iterator[None]) -> None:
         """Go through all steps. Where they end early, the connection breaks: the announced length is not reached."""
-        try:
-            with suppress(Gone):
-                while not await self._advanced(steps):
-                    await self._room()
-        finally:
-            await self._end()
+        with suppress(Gone):
+            while not await self._advanced(steps):
+                await self._room()
 
-    async def _end(self) -> None:
+    async def close(self, *, given: bool) -> None:
+        """Let go of it all; `given` says whether the server has been given its end."""
+        Pipe.count -= 1
         os.close(self._writer)
         if self._ring is not None:
             self._ring.close()
         try:
-            if (
-                self.written <= CAPACITY
-            ):  # it failed early: if the server found no pipe, it would answer that there is nothing
+            if given and self.written <= self.capacity:
+                # It failed early: if the server found no pipe, it would answer that there is nothing.
                 await asyncio.sleep(OPENING)
         finally:
             self._let_go()
