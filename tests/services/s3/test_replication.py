@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.helpers import allow, code, permit, refusal, user_client
-from services.s3.replicating import ROLE, replicate, rule, versioned
+from services.s3.replicating import ROLE, replicate, rule, status_of, versioned
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -48,6 +48,13 @@ def test_a_configuration_of_the_older_schema(s3: Any, pair: str) -> None:
     older = {"ID": "old", "Prefix": "", "Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::copy"}}
     replicate(s3, pair, older)
     assert s3.get_bucket_replication(Bucket=pair)["ReplicationConfiguration"]["Rules"] == [older]
+
+
+def test_a_filter_may_be_empty(region: LocalRegion, s3: Any, pair: str) -> None:
+    replicate(s3, pair, rule(Filter={}))
+    assert s3.get_bucket_replication(Bucket=pair)["ReplicationConfiguration"]["Rules"][0]["Filter"] == {}
+    s3.put_object(Bucket=pair, Key="k", Body=b"")
+    assert status_of(s3, pair, "k") == "PENDING"
 
 
 def test_buckets_that_do_not_fit(s3: Any, bucket: str, pair: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from fogbank.services.s3 import remotes, replication_remote, replication_transfer
+from fogbank.services.s3.remote_client import Client
 from fogbank.services.s3.remotes import Remote
 from gateway.live import Live
 from services.helpers import FILE, code, dev, pattern
@@ -23,12 +25,14 @@ from services.s3.replicating import (
     status_of,
     versioned,
 )
+from services.s3.test_notifications import Inbox, configure, inbox, queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.region import LocalRegion
 
+assert inbox  # a fixture
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("remote")]
 
 
@@ -301,3 +305,36 @@ def test_remotes_that_cannot_be(changes: dict[str, str]) -> None:
     remotes.check(fine)
     with pytest.raises(remotes.BadRemote):
         remotes.check(msgspec.structs.replace(fine, **changes))
+
+
+def test_replication_time_control_tells_what_is_late(
+    region: LocalRegion,
+    s3: Any,
+    live: Live,
+    original: str,
+    there: Any,
+    inbox: Inbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    minutes = {"Status": "Enabled", "Time": {"Minutes": 15}}
+    timed = {"ReplicationTime": minutes, "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}}}
+    replicate(s3, original, rule("elsewhere", Destination=timed))
+    configure(s3, original, queue("s3:Replication:*"))
+    add_remote(region, live, endpoint="http://127.0.0.1:1")
+    s3.put_object(Bucket=original, Key="k", Body=b"1")
+    region.settle()
+    region.advance(minutes=14)
+    region.settle()
+    assert inbox.take() == []
+    region.advance(minutes=2)
+    region.settle()
+    (event,) = inbox.take()
+    assert event["eventName"] == "Replication:OperationMissedThreshold"
+    add_remote(region, live)
+    # The other region's clock is not ahead.
+    monkeypatch.setattr(replication_remote, "Client", lambda *given: Client(*given[:2], lambda: datetime.now(UTC)))
+    region.advance(hours=1)
+    region.settle()
+    (event,) = inbox.take()
+    assert event["eventName"] == "Replication:OperationReplicatedAfterThreshold"
+    assert int(event["replicationEventData"]["replicationTime"]) > 900
