@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -100,6 +102,13 @@ def test_a_whole_region_is_right_and_whole(ask: Ask, fogbank: Callable[..., Resu
     status = fogbank("status", "--data", str(live.data)).output
     assert "6 blobs" in status
     assert "all whole" in status
+
+
+def test_every_table_is_known_to_a_program_that_only_checks() -> None:
+    """`fsck` is a process of its own: what a scrub has kept is no unknown record to it."""
+    script = "from fogbank.cli import fsck; from fogbank.store import check, table; print(table.table_of(b'\\x02scrub\\x00').name)"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (said.stdout.strip(), said.stderr) == ("scrub", "")
 
 
 def test_a_running_region_is_not_repaired(fogbank: Callable[..., Result], live: Live) -> None:

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from fogbank.store import keys, outbox
+from fogbank.store import (
+    keys,
+    outbox,
+    scrubs,  # noqa: F401 - its table has to be known here
+)
 from fogbank.store.api import StoreError
 from fogbank.store.blobs import UNLINK, BlobEntry, blob_refs
 from fogbank.store.disk import open_unused
