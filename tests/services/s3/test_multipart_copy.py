@@ -201,3 +201,16 @@ class Unadjusted:
 
     def adjust_chunksize(self, size: int, *_: Any, **__: Any) -> int:
         return size
+
+
+def test_the_version_that_is_copied_is_told(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=bucket, Key="from", Body=b"first")["VersionId"]
+    second = s3.put_object(Bucket=bucket, Key="from", Body=b"second")["VersionId"]
+    where = start(s3, bucket)
+    made = s3.upload_part_copy(**where, PartNumber=1, CopySource=f"{bucket}/from")
+    assert made["CopySourceVersionId"] == second
+    made = s3.upload_part_copy(**where, PartNumber=1, CopySource=f"{bucket}/from?versionId={first}")
+    assert made["CopySourceVersionId"] == first
+    complete(s3, where, [{"PartNumber": 1, "ETag": made["CopyPartResult"]["ETag"]}])
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"first"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fogbank.core.call import Taking
 from fogbank.core.digests import base64
 from fogbank.core.errors import AwsError
@@ -19,7 +21,8 @@ from fogbank.services.s3.service import s3
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import UploadPartCopyRequestTypeDef
 
-    from fogbank.core.call import Call
+    from fogbank.core.call import Call, Sealing
+    from fogbank.services.s3.records import Object
 
 
 def check_sizes(start: int, end: int) -> None:
@@ -38,7 +41,14 @@ def source_bytes(call: Call, req: UploadPartCopyRequestTypeDef) -> Taking:
     start, end = copy_range(req.get("CopySourceRange"), source.size)
     check_sizes(start, end)
     key = source_key(call, req, origin, source)
-    return Taking(content.read(call, source.segments, start, end, key), part_digests(req), sealing)
+    return Taking(content.read(call, source.segments, start, end, key), part_digests(req), with_source(sealing, source))
+
+
+def with_source(sealing: Sealing | None, source: Object) -> Sealing | None:
+    """How a part is encrypted, and what it is copied from: another version may be current by the time that it is kept."""
+    if sealing is None:
+        return None
+    return msgspec.structs.replace(sealing, record=msgspec.structs.replace(sealing.record, source=source))
 
 
 @s3.operation(
@@ -66,4 +76,5 @@ def upload_part_copy(call: Call, req: UploadPartCopyRequestTypeDef) -> dict[str,
     replace_part(call, req, part)
     checksum = {checksums.MEMBERS[upload.algorithm]: base64(part.checksum)}
     told = {"ETag": f'"{part.etag}"', "LastModified": when(part.modified), **checksum}
-    return {"CopyPartResult": told, **source_told(origin, source), **encryption.told(upload.encryption)}
+    copied = body.sealing.record.source if body.sealing else source
+    return {"CopyPartResult": told, **source_told(origin, copied), **encryption.told(upload.encryption)}
