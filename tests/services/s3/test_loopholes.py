@@ -129,7 +129,7 @@ def test_what_opens_something_in_a_presigned_url_is_not_logged(region: LocalRegi
     url = f"http://{HOST}/{bucket}/k?{urlencode(headers())}&x-amz-copy-source-server-side-encryption-customer-ke%79={secret}"
     request = AWSRequest("PUT", url)
     S3SigV4QueryAuth(Credentials(KEY_ID, SECRET), "s3", "us-east-1").add_auth(request)
-    assert region.raw("PUT", request.url.partition(HOST)[2], body=b"1").status == 200
+    assert region.raw("PUT", str(request.url).partition(HOST)[2], body=b"1").status == 200
     (line,) = [each for each in lines(region, s3) if each["operation"] == "REST.PUT.OBJECT"]
     assert "customer-algorithm=AES256" in line["uri"]
     assert secret not in line["uri"]
@@ -292,3 +292,13 @@ def test_logs_do_not_go_to_who_takes_the_name_of_their_bucket(
     s3.head_bucket(Bucket=bucket)
     region.settle()
     assert other.list_objects_v2(Bucket="logs")["KeyCount"] == 0
+
+
+def test_of_tags_that_differ_in_case_alone_conditions_see_none(region: LocalRegion, bucket: str) -> None:
+    ann = user_client(region, "s3")
+    good = {"StringEquals": {"s3:RequestObjectTag/project": "good"}}
+    permit(region, allow(["s3:PutObject", "s3:PutObjectTagging"], **good))
+    put = {"Bucket": bucket, "Key": "k", "Body": b""}
+    ann.put_object(**put, Tagging="Project=good")
+    for tags in ("project=bad&Project=good", "Project=good&project=bad"):
+        assert code(ann.put_object, **put, Tagging=tags) == "AccessDenied"

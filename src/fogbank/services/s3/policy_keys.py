@@ -80,8 +80,13 @@ class PolicyKeys:
             (_BUCKET_TAG, self.bucket_tags),
         ):
             if key.startswith(head):
-                return {name.lower(): value for name, value in tags().items()}.get(key[len(head) :])
+                return self.tag(key[len(head) :], tags())
         return None
+
+    def tag(self, key: str, tags: Mapping[str, str]) -> str | None:
+        """A tag's value. Keys of policies have no case, those of tags do: where two differ in that alone, neither counts."""
+        found = [value for name, value in tags.items() if name.lower() == key]
+        return found[0] if len(found) == 1 else None
 
     def member(self, key: str, member: str) -> str | None:
         """The value of an input member. A listing without a prefix has the empty one, as policies expect."""
