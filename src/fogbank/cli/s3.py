@@ -9,6 +9,7 @@ import click
 
 from fogbank.cli.options import print_json, settings_of, which_region
 from fogbank.cli.s3_remote import remote
+from fogbank.cli.s3_replicate import replicate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ def s3() -> None:
 
 
 s3.add_command(remote)
+s3.add_command(replicate)
 
 
 @s3.command()

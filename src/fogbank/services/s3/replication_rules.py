@@ -147,7 +147,7 @@ def check_rule(one: Input) -> None:
         if "Prefix" not in one:
             raise malformed()
     if enabled(one, "ExistingObjectReplication"):
-        raise not_implemented("Replicating existing objects by a rule")
+        raise not_implemented("Replicating existing objects by a rule (`fogbank s3 replicate --existing` does it once)")
     check_destination(one)
 
 
