@@ -98,8 +98,10 @@ def chosen(value: Input, key: str, tags: Mapping[str, str]) -> list[Rule]:
     """The rules that an object is replicated by: for each destination the one with the highest priority."""
     best: dict[str, Rule] = {}
     for one in value["Rules"]:
-        found = rule(one) if one["Status"] == "Enabled" else None
-        if found is None or not found.meets(key, tags):
+        if one["Status"] != "Enabled" or not key.startswith(filter_of(one).get("Prefix", "")):
+            continue  # before more of it is looked at: every write asks all rules
+        found = rule(one)
+        if not found.meets(key, tags):
             continue
         other = best.get(found.bucket)
         if other is None or other.priority < found.priority:
