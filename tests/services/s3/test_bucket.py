@@ -7,7 +7,20 @@ from urllib.parse import quote
 
 import pytest
 
-from services.helpers import code, dev, error_of, headers, kept, parts_kept, refusal, signed, status
+from services.helpers import (
+    allow,
+    code,
+    dev,
+    error_of,
+    headers,
+    kept,
+    parts_kept,
+    permit,
+    refusal,
+    signed,
+    status,
+    user_client,
+)
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -210,7 +223,6 @@ def test_a_deleted_buckets_name_is_free_for_other_accounts(region: LocalRegion, 
         ({"ObjectLockEnabledForBucket": True}, None),
         ({"GrantRead": "id=abc"}, "InvalidArgument"),
         ({"GrantRead": f"id={'a' * 64}"}, "InvalidBucketAclWithObjectOwnership"),
-        ({"CreateBucketConfiguration": {"Tags": [{"Key": "a", "Value": "b"}]}}, "NotImplemented"),
         (
             {
                 "CreateBucketConfiguration": {
@@ -369,3 +381,14 @@ def test_a_bucket_can_be_the_host(region: LocalRegion, bucket: str) -> None:
     assert virtual.get_object(Bucket=bucket, Key="a/b c")["Body"].read() == b"virtual"
     assert status(virtual.head_bucket(Bucket=bucket)) == 200
     assert region.client("s3").get_object(Bucket=bucket, Key="a/b c")["Body"].read() == b"virtual"
+
+
+def test_a_bucket_is_made_with_tags(region: LocalRegion, s3: Any) -> None:
+    made = {"CreateBucketConfiguration": {"Tags": [{"Key": "team", "Value": "red"}]}}
+    s3.create_bucket(Bucket="tagged", **made)
+    assert s3.get_bucket_tagging(Bucket="tagged")["TagSet"] == [{"Key": "team", "Value": "red"}]
+    client = user_client(region, "s3")
+    permit(region, allow("s3:CreateBucket"))
+    assert code(client.create_bucket, Bucket="another", **made) == "AccessDenied"
+    permit(region, allow(["s3:CreateBucket", "s3:TagResource"]))
+    client.create_bucket(Bucket="another", **made)

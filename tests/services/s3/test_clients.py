@@ -159,7 +159,9 @@ def test_pyarrow_writes_and_reads_parquet(live: Live) -> None:
     )
     files.create_dir("arrow/data")
     table = pyarrow.table({"id": list(range(200_000)), "name": [f"row {n}" for n in range(200_000)]})
-    dataset.write_dataset(table, "arrow/data", format="parquet", filesystem=files, max_rows_per_file=50_000)
+    dataset.write_dataset(
+        table, "arrow/data", format="parquet", filesystem=files, max_rows_per_file=50_000, max_rows_per_group=50_000
+    )
     found = dataset.dataset("arrow/data", format="parquet", filesystem=files)
     assert len(found.files) == 4
     assert found.to_table(filter=dataset.field("id") >= 199_998).column("name").to_pylist() == [

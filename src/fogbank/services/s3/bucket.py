@@ -10,7 +10,7 @@ from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.public_access import CLOSED
 from fogbank.core.service import Permission
-from fogbank.services.s3 import acl, bucket_acl, configuration, content
+from fogbank.services.s3 import acl, bucket_acl, configuration, content, tags
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.names import canonical_user, check_bucket_name
 from fogbank.services.s3.ownership import SETTINGS, has_acls
@@ -50,12 +50,13 @@ PAGE = 10_000
 
 
 def permissions(_call: Call, req: Input) -> list[Permission]:
-    """What a bucket with Object Lock, an ACL or ownership controls takes, besides the permission to make it."""
+    """What a bucket with Object Lock, an ACL, ownership controls or tags takes, besides the permission to make it."""
     actions = {
         "s3:PutBucketObjectLockConfiguration": bool(req.get("ObjectLockEnabledForBucket")),
         "s3:PutBucketVersioning": bool(req.get("ObjectLockEnabledForBucket")),
         "s3:PutBucketAcl": acl.is_said(req),
         "s3:PutBucketOwnershipControls": "ObjectOwnership" in req,
+        "s3:TagResource": bool(req.get("CreateBucketConfiguration", {}).get("Tags")),
     }
     return [
         Permission(action, f"arn:aws:s3:::{req['Bucket']}", NOBODYS) for action, needed in actions.items() if needed
@@ -75,6 +76,7 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
     check_bucket_name(name)
     ownership, grants = access_of(call, req)
     region = location(call, req)
+    tagged = tags.of_bucket([{**tag} for tag in req.get("CreateBucketConfiguration", {}).get("Tags", [])])
     current = buckets.get(call.tx, name)
     if current is not None:
         check_again(call, current, region)
@@ -97,6 +99,8 @@ def create_bucket(call: Call, req: CreateBucketRequestTypeDef) -> dict[str, Any]
         configuration.keep(call.tx, made, "publicAccessBlock", CLOSED.told())
         if grants is not None:
             bucket_acl.keep(call.tx, made, grants)
+        if tagged:
+            configuration.keep(call.tx, made, "tagging", {"TagSet": tags.to_set(tagged)})
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
 
 
@@ -125,7 +129,7 @@ def access_of(call: Call, req: CreateBucketRequestTypeDef) -> tuple[str, tuple[G
 def location(call: Call, req: CreateBucketRequestTypeDef) -> str:
     """The region for a new bucket."""
     configuration = req.get("CreateBucketConfiguration", {})
-    if other := sorted(set(configuration) - {"LocationConstraint"}):
+    if other := sorted(set(configuration) - {"LocationConstraint", "Tags"}):
         raise not_implemented(f"CreateBucketConfiguration's {other[0]}")
     constraint = {"EU": "eu-west-1"}.get(
         str(configuration.get("LocationConstraint", "")), configuration.get("LocationConstraint")
