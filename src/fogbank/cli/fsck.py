@@ -100,13 +100,15 @@ def apply(tx: Tx, repairs: list[Callable[[Tx], Any]]) -> None:
 
 
 def _show(found: list[Problem], left: list[Problem], repair: bool) -> None:
+    from fogbank.cli.iam import printable
+
     still = {each.what for each in left}
     for each in found:
         word = "wrong" if each.what in still else "repaired"
         can = "" if repair or not each.repair else "  (--repair can put it right)"
-        click.secho(f"{word}: {each.what}{can}", fg="red" if word == "wrong" else "yellow")
+        click.secho(f"{word}: {printable(each.what)}{can}", fg="red" if word == "wrong" else "yellow")
     for each in left:
         if all(each.what != one.what for one in found):
-            click.secho(f"wrong: {each.what}", fg="red")
+            click.secho(f"wrong: {printable(each.what)}", fg="red")
     if not left:
         click.secho("All is right." if not found else "All is right now.", fg="green")

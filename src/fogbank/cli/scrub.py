@@ -89,12 +89,14 @@ def told(found: Scrubbed) -> dict[str, Any]:
 
 
 def _show(found: Scrubbed) -> None:
+    from fogbank.cli.iam import printable
     from fogbank.cli.state import bytes_told
 
     click.echo(f"Read {found.blobs:,} blobs, {bytes_told(found.bytes)}, in {found.ended - found.began} s.")
     for each in found.damage:
         what = "missing" if each.missing else "damaged"
-        click.secho(f"{what}: {', '.join(each.holders) or 'nothing refers to it'}  (blob {each.blob})", fg="red")
+        named = printable(", ".join(each.holders)) or "nothing refers to it"
+        click.secho(f"{what}: {named}  (blob {each.blob})", fg="red")
     if found.damaged > len(found.damage):
         click.secho(f"… and {found.damaged - len(found.damage):,} more.", fg="red")
     if not found.damaged:
