@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from fogbank.services.s3 import records
+from fogbank.services.s3.configuration import configurations
 from fogbank.store.blobs import blob_refs
 from gateway.live import Live
 
@@ -111,6 +112,12 @@ def test_every_table_is_known_to_a_program_that_only_checks() -> None:
     assert (said.stdout.strip(), said.stderr) == ("scrub", "")
 
 
+def test_the_doctor_names_the_port_of_a_region_that_runs(fogbank: Callable[..., Result], live: Live) -> None:
+    checks = json.loads(fogbank("doctor", "--data", str(live.data), "--json").stdout)["checks"]
+    port = next(check for check in checks if check["name"].startswith("port "))
+    assert (port["name"], port["found"]) == (f"port {live.endpoint.rpartition(':')[2]}", "this region is running")
+
+
 def test_a_running_region_is_not_repaired(fogbank: Callable[..., Result], live: Live) -> None:
     result = fogbank("fsck", "--repair", "--data", str(live.data))
     assert result.exit_code == 1
@@ -206,6 +213,11 @@ def add_orphan(data: Path) -> None:
     (data / "blobs/ab/c" / ("abc" + "0" * 29)).write_bytes(b"x")
 
 
+def forget_bucket(data: Path) -> None:
+    put(data, configurations, lambda _: None, "empty")  # which new buckets have
+    put(data, records.buckets, lambda _: None, "empty")
+
+
 REPAIRABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a file that nothing refers to": (add_orphan, "nothing refers to it"),
     "a small blob that nothing refers to": (
@@ -221,7 +233,7 @@ REPAIRABLE: dict[str, tuple[Callable[[Path], None], str]] = {
         "its owner's list differs",
     ),
     "a bucket that only its owner's list knows": (
-        lambda data: put(data, records.buckets, lambda _: None, "empty"),
+        forget_bucket,
         "list knows it",
     ),
     "configurations that are not there": (

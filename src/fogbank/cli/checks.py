@@ -211,8 +211,9 @@ def _open_files() -> Check:
 
 
 def _port(settings: Settings) -> Check:
-    name, purpose = f"port {settings.port}", "where clients expect the region"
-    if running(DataDir(settings.data)):
+    runtime = running(DataDir(settings.data))
+    name, purpose = f"port {runtime.port if runtime else settings.port}", "where clients expect the region"
+    if runtime:
         return Check(name, NOW, purpose, True, "this region is running")
     try:
         bind(settings.host, settings.port).close()

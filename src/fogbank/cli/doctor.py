@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def doctor(context: click.Context, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Check what this machine has, and what to install.
 
-    Today's services (S3, IAM, STS) need only what is marked as needed now; the rest is for engines that come later. Exit code 1
+    Today's services need only what is marked as needed now; the rest is for engines that come later. Exit code 1
     if something is missing that is needed now.
     """
     from fogbank.cli import checks
@@ -57,7 +57,7 @@ def _show(found: list[Check], usable: bool) -> None:
             console.print(Text(_found(check)))
         console.print()
     console.print(
-        "[green]S3, IAM and STS can run here.[/]" if usable else "[red]Something that is needed now is missing.[/]"
+        "[green]Every service of today can run here.[/]" if usable else "[red]Something that is needed now is missing.[/]"
     )
 
 
