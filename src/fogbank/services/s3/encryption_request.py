@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CUSTOMER: Final = "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5"
 MANAGED: Final = "ServerSideEncryption SSEKMSKeyId SSEKMSEncryptionContext BucketKeyEnabled"
 COPY_SOURCE: Final = "CopySource"  # before the members of the customer's key for a copy's source
+_CUSTOMER: Final = {prefix: tuple(f"{prefix}{member}" for member in CUSTOMER.split()) for prefix in ("", COPY_SOURCE)}
 
 AES256: Final = "AES256"
 KMS: Final = "aws:kms"
@@ -156,9 +157,10 @@ def context_of(req: Input) -> dict[str, str]:
 
 def customer_of(call: Call, req: Input, prefix: str = "") -> Customer | None:
     """The customer's key of a request, checked; `prefix` CopySource: the one for a copy's source."""
-    algorithm, key, md5 = (req.get(f"{prefix}{member}") for member in CUSTOMER.split())
-    if algorithm is None and key is None and md5 is None:
+    members = _CUSTOMER[prefix]
+    if req.keys().isdisjoint(members):
         return None
+    algorithm, key, md5 = (req.get(member) for member in members)
     check_secure(call)
     if algorithm is None:
         raise customer_error("algorithm", "must provide a valid encryption algorithm.")
