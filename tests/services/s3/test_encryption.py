@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from fogbank.core.principal import root_of
 from fogbank.services.s3.bucket_keys import kept_keys
 from fogbank.services.s3.records import objects
 from services.helpers import (
@@ -25,6 +26,7 @@ from services.helpers import (
     user_client,
 )
 from services.s3.uploads import complete, start, upload
+from support.region import ACCOUNT
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -92,6 +94,7 @@ def test_objects_have_keys_of_their_own(region: LocalRegion, s3: Any, bucket: st
     assert b"the same" not in small
 
 
+@pytest.mark.usefixtures("damaged")
 def test_the_key_of_one_object_does_not_open_another(region: LocalRegion, s3: Any, bucket: str) -> None:
     """Who can change the state cannot make one object's readers read another's bytes."""
     for key in ("a", "b"):
@@ -116,6 +119,7 @@ def flip_small(tx: Any, key: str) -> None:
     objects.put(tx, msgspec.structs.replace(found, segments=(segment,)), "bucket", key)
 
 
+@pytest.mark.usefixtures("damaged")
 @pytest.mark.parametrize("size", [100, FILE, len(SECRET)])
 def test_a_flipped_byte_is_an_error_and_never_wrong_bytes(region: LocalRegion, s3: Any, bucket: str, size: int) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=SECRET[:size])
@@ -398,3 +402,17 @@ def test_updates_name_the_arn_of_a_key(region: LocalRegion, s3: Any, bucket: str
     answer = signed(region, "PUT", f"/{bucket}/k?encryption", {}, document.encode())
     assert error_of(answer)[0] == 400
     assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
+
+
+def test_what_the_region_does_by_itself_may_use_kms(region: LocalRegion, s3: Any, bucket: str, key: str) -> None:
+    given = {"Bucket": bucket, "Key": "k", "SSEKMSKeyId": key, **KMS}
+    region.run(region.background.invoke(root_of(ACCOUNT), "s3", "PutObject", given, data=SECRET))
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == SECRET
+
+
+def test_signature_version_2_does_not_reach_what_kms_protects(region: LocalRegion, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", **KMS)
+    s3.put_object(Bucket=bucket, Key="plain", Body=b"x")
+    old = region.client("s3", signature_version="s3")
+    assert old.get_object(Bucket=bucket, Key="plain")["Body"].read() == b"x"
+    assert code(old.get_object, Bucket=bucket, Key="k") == "InvalidArgument"

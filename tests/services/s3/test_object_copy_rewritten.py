@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from fogbank.services.s3 import object_copy
 from fogbank.services.s3.records import objects
 from services.helpers import (
     ALGORITHMS,
@@ -106,6 +108,7 @@ def test_an_object_is_copied_to_itself_to_change_it(s3: Any, bucket: str, given:
     assert got["ServerSideEncryption"] == given.get("ServerSideEncryption", "AES256")
 
 
+@pytest.mark.usefixtures("damaged")
 def test_what_an_earlier_release_kept_in_clear_is_encrypted_by_a_copy(
     region: LocalRegion, s3: Any, bucket: str
 ) -> None:
@@ -244,3 +247,12 @@ def test_a_refused_copy_leaves_no_bytes(region: LocalRegion, s3: Any, bucket: st
     )
     assert kept(region) == before
     assert len([path for path in (region.directory / "blobs").rglob("*") if path.is_file()]) == 1
+
+
+def test_a_source_that_changes_while_it_is_copied(s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could be shared when it was looked at cannot be any more: clients try again."""
+    s3.put_object(Bucket=bucket, Key="from", Body=b"x")
+    answers = cycle([True, False])
+    monkeypatch.setattr(object_copy, "is_shareable", lambda *_: next(answers))
+    error = refusal(s3.copy_object, Bucket=bucket, Key="to", CopySource=f"{bucket}/from")
+    assert (error["Status"], error["Code"]) == (503, "SlowDown")
