@@ -302,3 +302,18 @@ def test_of_tags_that_differ_in_case_alone_conditions_see_none(region: LocalRegi
     ann.put_object(**put, Tagging="Project=good")
     for tags in ("project=bad&Project=good", "Project=good&project=bad"):
         assert code(ann.put_object, **put, Tagging=tags) == "AccessDenied"
+
+
+def test_an_upload_that_is_completed_is_the_buckets_if_it_owns_everything_by_then(s3: Any, other: Any) -> None:
+    s3.create_bucket(Bucket="mixed", ObjectOwnership="ObjectWriter")
+    writers = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Resource": "arn:aws:s3:::mixed/*"}
+    put_policy(s3, "mixed", writers | {"Action": "s3:PutObject"})
+    place = {"Bucket": "mixed", "Key": "k"}
+    upload = {**place, "UploadId": other.create_multipart_upload(**place)["UploadId"]}
+    part = {"PartNumber": 1, "ETag": other.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]}
+    for ownership in ("BucketOwnerEnforced", "ObjectWriter"):
+        if ownership == "ObjectWriter":
+            other.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+        rules = {"Rules": [{"ObjectOwnership": ownership}]}
+        s3.put_bucket_ownership_controls(Bucket="mixed", OwnershipControls=rules)
+    assert s3.get_object(**place)["Body"].read() == b"1"

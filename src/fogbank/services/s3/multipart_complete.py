@@ -11,6 +11,7 @@ from fogbank.core.digests import base64, combine, digest
 from fogbank.core.errors import AwsError
 from fogbank.services.s3 import checksums, conditions, content, encryption, object_state, versions
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.acl import ENFORCED
 from fogbank.services.s3.description import permissions
 from fogbank.services.s3.encryption_request import CUSTOMER
 from fogbank.services.s3.multipart import MAX_PARTS, check_customer, open_upload
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.s3.records import Bucket
 
 SMALLEST_PART = 5 * 1024**2  # but for the last
 Chosen = list[tuple[int, Part]]
@@ -46,7 +48,7 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
     checksum = check_whole(req, upload, chosen)
     conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
     bucket = open_bucket(call, req)
-    made = assemble(call, upload, chosen, checksum)
+    made = assemble(call, bucket, upload, chosen, checksum)
     forget(call, req, chosen)
     made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:CompleteMultipartUpload")
     host = call.request.headers.get("host", "")
@@ -146,8 +148,9 @@ def whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum:
     return Checksum(upload.algorithm, f"{base64(composite)}-{len(chosen)}", "COMPOSITE")
 
 
-def assemble(call: Call, upload: Upload, chosen: Chosen, checksum: Checksum) -> Object:
-    """The object of these parts; its ETag is the MD5 of their MD5s, and their number."""
+def assemble(call: Call, bucket: Bucket, upload: Upload, chosen: Chosen, checksum: Checksum) -> Object:
+    """The object of these parts; its ETag is the MD5 of their MD5s, and their number. Whose it is, the bucket says as it is now."""
+    enforced = bucket.ownership == ENFORCED
     digests = b"".join(bytes.fromhex(part.etag) for _, part in chosen)
     etag = hashlib.md5(digests, usedforsecurity=False).hexdigest()
     return Object(
@@ -162,8 +165,8 @@ def assemble(call: Call, upload: Upload, chosen: Chosen, checksum: Checksum) -> 
         parts=tuple(PartInfo(number, part.size, base64(part.checksum)) for number, part in chosen),
         encryption=upload.encryption,
         tags=upload.tags,
-        owner=upload.owner,
-        acl=upload.acl,
+        owner="" if enforced else upload.owner,
+        acl=None if enforced else upload.acl,
         lock=upload.lock,
         redirect=upload.redirect,
     )
