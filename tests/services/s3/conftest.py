@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fogbank.services.s3 import invariants
+from fogbank.store.check import check_records, check_unlinks
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from support.region import LocalRegion
@@ -21,3 +25,19 @@ def signed_on_time(region: LocalRegion, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("botocore.auth.get_current_datetime", now)
     monkeypatch.setattr("botocore.crt.auth.get_current_datetime", now)
+
+
+@pytest.fixture
+def damaged() -> None:
+    """For tests that damage the state: it is not looked at when they end."""
+
+
+@pytest.fixture(autouse=True)
+def sound(request: pytest.FixtureRequest) -> Iterator[None]:
+    """When a test of a region ends, all that `fsck` knows of S3's records is true: nothing was leaked, counted wrong or misplaced."""
+    region: LocalRegion | None = request.getfixturevalue("region") if "region" in request.fixturenames else None
+    yield
+    if region is not None and "damaged" not in request.fixturenames:
+        with region.region.store.snapshot() as tx:
+            problems = [*check_records(tx), *invariants.check(tx), *check_unlinks(tx)]
+        assert not [problem.what for problem in problems]
