@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from services.helpers import allow, anonymous, code, dev, error_of, make_public, permit, put_policy, user_client
-from services.s3.replicating import ROLE, make_role, replicate, rule, versioned
+from services.s3.replicating import ROLE, SOURCE, make_role, permit_role, replicate, rule, status_of, versioned
 from services.s3.test_encryption_customer import RULE, headers
 from services.s3.test_logging import lines, log, logs
 from services.s3.test_notifications import Inbox, inbox, queue
@@ -317,3 +317,30 @@ def test_an_upload_that_is_completed_is_the_buckets_if_it_owns_everything_by_the
         rules = {"Rules": [{"ObjectOwnership": ownership}]}
         s3.put_bucket_ownership_controls(Bucket="mixed", OwnershipControls=rules)
     assert s3.get_object(**place)["Body"].read() == b"1"
+
+
+def test_replication_makes_nothing_public_where_that_is_blocked(region: LocalRegion, s3: Any) -> None:
+    make_role(region)
+    for name in ("original", "copy"):
+        versioned(s3, name, ObjectOwnership="ObjectWriter")
+    make_public(s3, "original")
+    replicate(s3, "original", rule())
+    s3.put_object(Bucket="original", Key="open", Body=b"", ACL="public-read")
+    s3.put_object(Bucket="original", Key="closed", Body=b"")
+    region.settle()
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="copy")["Contents"]] == ["closed"]
+    assert status_of(s3, "original", "open") == "FAILED"
+
+
+def test_tags_of_a_replica_go_only_by_who_may_change_them(region: LocalRegion, s3: Any) -> None:
+    make_role(region)
+    for name in ("original", "copy"):
+        versioned(s3, name)
+    replicate(s3, "original", rule())
+    s3.put_object(Bucket="original", Key="k", Body=b"", Tagging="a=1")
+    region.settle()
+    permit_role(region, *SOURCE, "s3:ReplicateObject")
+    s3.delete_object_tagging(Bucket="original", Key="k")
+    region.settle()
+    assert s3.get_object_tagging(Bucket="copy", Key="k")["TagSet"] == [{"Key": "a", "Value": "1"}]
+    assert status_of(s3, "original", "k") == "FAILED"

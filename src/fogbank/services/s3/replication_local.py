@@ -15,7 +15,7 @@ import msgspec
 from fogbank.core.errors import AwsError
 from fogbank.core.identity import sessions
 from fogbank.core.service import Permission
-from fogbank.services.s3 import acl, content, encryption, happened, object_lock, object_retention, versions
+from fogbank.services.s3 import acl, content, encryption, granted, happened, object_lock, object_retention, versions
 from fogbank.services.s3.encryption_request import AES256, KEY, KMS, Wanted
 from fogbank.services.s3.records import Encryption, Lock, buckets, objects
 
@@ -53,6 +53,8 @@ def replicate_here(ctx: Background, source: Source, rule: Rule, role: str, *, up
     check_destination(call, source, rule, into)
     there = versions.find(call, into, source.key, source.which.version)
     if there is not None:
+        if there.tags and not source.which.tags:  # they go
+            need(call, into, "ReplicateTags", source.key, "DstPutTagsNotPermitted")
         if not there.marker:
             versions.update(call, into, source.key, changed(call, source, rule, into, there))
     elif not update:
@@ -118,6 +120,13 @@ def check_destination(call: Call, source: Source, rule: Rule, into: Bucket) -> N
         need(call, into, "ReplicateTags", source.key, "DstPutTagsNotPermitted")
     if rule.to_owner:
         need(call, into, "ObjectOwnerOverrideToBucketOwner", source.key, "DstPutAclNotPermitted")
+    elif opens(source.which, into) and granted.block_of_bucket(call, into).block_acls:
+        raise Failed("DstPutAclNotPermitted")
+
+
+def opens(which: Object, into: Bucket) -> bool:
+    """Whether a version with its ACL would be public in the destination."""
+    return into.ownership != acl.ENFORCED and acl.is_public(which.acl or ())
 
 
 def ownership(source: Source, rule: Rule, into: Bucket) -> dict[str, object]:
