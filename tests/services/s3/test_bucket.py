@@ -9,6 +9,7 @@ import pytest
 
 from services.helpers import (
     allow,
+    anonymous,
     code,
     dev,
     error_of,
@@ -23,6 +24,8 @@ from services.helpers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from support.region import LocalRegion
 
 OTHER = "111122223333"
@@ -150,6 +153,20 @@ def test_a_signature_for_no_region_is_refused_by_other_services(region: LocalReg
     error = refusal(region.client("sts", region="US").get_caller_identity)
     assert error["Code"] == "SignatureDoesNotMatch"
     assert error["Message"] == "Credential should be scoped to a valid region, not 'US'."
+
+
+@pytest.mark.parametrize(
+    "make",
+    [anonymous, lambda region: user_client(region, "s3"), lambda region: dev(region, "111122223333")],
+    ids=["anybody", "a user without permissions", "another account"],
+)
+def test_that_there_is_no_bucket_is_told_to_everybody(region: LocalRegion, make: Callable[[LocalRegion], Any]) -> None:
+    client = make(region)
+    for ask in (client.list_objects_v2, client.get_bucket_policy, client.delete_bucket):
+        assert code(ask, Bucket="nowhere") == "NoSuchBucket"
+    assert code(client.get_object, Bucket="nowhere", Key="k") == "NoSuchBucket"
+    assert code(client.put_object, Bucket="nowhere", Key="k", Body=b"") == "NoSuchBucket"
+    assert code(client.head_bucket, Bucket="nowhere") == "404"
 
 
 def configuration(constraint: str | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from fogbank.core.errors import AwsError
 from fogbank.core.identity.documents import understood
 from fogbank.core.public_access import OPEN, block_of, block_of_account
 from fogbank.services.s3 import configuration, policy_public, versions
+from fogbank.services.s3.access import no_such_bucket
 from fogbank.services.s3.acl import ALL_USERS, AUTHENTICATED, ENFORCED, LOG_DELIVERY, of_bucket
 from fogbank.services.s3.records import buckets, objects
 
@@ -89,13 +90,18 @@ _compiled: Final[dict[tuple[str, str], Stored]] = {}  # by bucket and digest; wh
 
 
 def owner(call: Call, names: Input) -> str | None:
-    """The account that an addressed bucket or object belongs to; S3's ARNs do not say it."""
+    """The account that an addressed bucket or object belongs to; S3's ARNs do not say it.
+
+    That a bucket is not there is told to everybody, strangers included, before anybody is refused: NoSuchBucket, as on AWS.
+    """
     if WRITER in names:
         return cast("str", names[WRITER])
     name = names.get("Bucket")
-    bucket = buckets.get(call.tx, name) if name else None
-    if bucket is None:
+    if not name:
         return None
+    bucket = buckets.get(call.tx, name)
+    if bucket is None:
+        raise no_such_bucket(name)
     if bucket.ownership != ENFORCED and "Key" in names and _is_of_object(call, names):
         found = find_object(call, bucket, names)
         if found is not None and found.owner:
