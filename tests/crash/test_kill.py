@@ -201,3 +201,16 @@ def kill_one(region: Killed, chance: random.Random) -> int:
     except ProcessLookupError:
         return 0
     return 1
+
+
+def test_fsck_and_scrub_beside_a_region_that_works(killed: Killed) -> None:
+    """They see one state, and files that come and go: nothing of that is taken for damage."""
+    load = Load(killed)
+    load.start(1)
+    for _ in range(10):
+        store, blobs = SqliteStore(killed.data / "state/state.db"), Blobs(killed.data / "blobs")
+        assert not [problem.what for problem in fsck.check(store, blobs)]
+        assert not [step for step in scrub(blobs, store) if isinstance(step, Corrupt)]
+        store.close()
+    killed.kill()
+    assert load.settle() > 20
