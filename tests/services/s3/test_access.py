@@ -212,3 +212,8 @@ def test_a_bucket_of_an_unexpected_owner(region: LocalRegion, s3: Any, there: st
     error = code(call, **minimal(bound), ExpectedBucketOwner=OTHER)
     assert error == ("403" if bound.name.startswith("Head") else "AccessDenied")
     assert s3.get_object(Bucket=there, Key="k", ExpectedBucketOwner=ACCOUNT)["Body"].read() == b"kept"
+
+
+@pytest.mark.parametrize("owner", ["12", "11112222333a", "1" * 13, "root"])
+def test_an_expected_owner_is_an_account(s3: Any, there: str, owner: str) -> None:
+    assert code(s3.get_object, Bucket=there, Key="k", ExpectedBucketOwner=owner) == "InvalidBucketOwnerAWSAccountID"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fogbank.core.errors import AwsError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.service import Input
 
+ACCOUNT: Final = re.compile(r"[0-9]{12}")
 ACCELERATED: Final = ".s3-accelerate."  # in the host
 
 
@@ -47,6 +49,9 @@ def check_accelerated(call: Call, bucket: Bucket) -> None:
 
 def open_named(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
     """The bucket of this name, in any region (copies read from all of them), with the owner that the caller expects."""
+    if expected_owner is not None and not ACCOUNT.fullmatch(expected_owner):
+        what = "The value of the expected bucket owner parameter must be an AWS account ID"
+        raise AwsError("InvalidBucketOwnerAWSAccountID", what)
     bucket = buckets.get(call.tx, name)
     if bucket is None:
         raise no_such_bucket(name)
