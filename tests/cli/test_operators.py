@@ -263,8 +263,21 @@ def damaged(data: Path) -> None:
     change(data, "UPDATE kv SET v = x'93' WHERE k = (SELECT min(k) FROM kv WHERE k >= ? AND k < ?)", lower, upper)
 
 
+def damaged_current(data: Path) -> None:
+    """A current object before the versions of a key."""
+    change(data, "INSERT INTO kv(k, v) VALUES(?, x'93')", records.objects.key("full", "key"))
+
+
+def damaged_owner(data: Path) -> None:
+    """What an owner's list says of a bucket."""
+    lower, upper = records.owned.span()
+    change(data, "UPDATE kv SET v = x'93' WHERE k >= ? AND k < ?", lower, upper)
+
+
 TOLD_ONLY: dict[str, tuple[Callable[[Path], None], str]] = {
     "a record that cannot be read": (damaged, "the stored bytes are damaged"),
+    "a current object that cannot be read": (damaged_current, "the check ended early"),
+    "an owner's list that cannot be read": (damaged_owner, "the check ended early"),
     "a key that cannot be read": (
         lambda data: change(data, "INSERT INTO kv(k, v) VALUES(x'0266', x'00')"),
         "its key cannot be read",

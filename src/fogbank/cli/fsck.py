@@ -68,6 +68,7 @@ def check(store: SqliteStore, blobs: Blobs) -> list[Problem]:
     from fogbank.services import registry
     from fogbank.services.s3 import invariants
     from fogbank.store import check
+    from fogbank.store.api import StoreError
     from fogbank.store.check import Problem
 
     registry.services()  # the tables of all of them are known now
@@ -77,8 +78,11 @@ def check(store: SqliteStore, blobs: Blobs) -> list[Problem]:
     with store.snapshot() as tx:
         found = list(check.check_records(tx))
         if found:  # what they refer to is unknown: nothing may be removed
-            unsafe = [*invariants.check(tx), *check.check_files(blobs, store, tx)]
-            return found + [Problem(each.what) for each in unsafe]
+            try:
+                found += [Problem(each.what) for each in invariants.check(tx)]
+            except StoreError as error:
+                found.append(Problem(f"the check ended early: {error}"))
+            return found + [Problem(each.what) for each in check.check_files(blobs, store, tx)]
         return [*invariants.check(tx), *check.check_unlinks(tx), *check.check_files(blobs, store, tx)]
 
 

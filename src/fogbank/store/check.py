@@ -59,14 +59,18 @@ def check_records(tx: Tx) -> Iterator[Problem]:
             yield Problem(f"record {keys.decode(key)!r}: {error}")
 
 
-def readable(tx: Tx, table: Table[R]) -> Iterator[tuple[tuple[Any, ...], R]]:
-    """The records of a table, without those that cannot be read: `check_records` tells of them."""
+def readable(
+    tx: Tx, table: Table[R], read: Callable[[bytes], Any] | None = None
+) -> Iterator[tuple[tuple[Any, ...], R]]:
+    """The records of a table, without those that cannot be read: `check_records` tells of them. `read` may read less of each."""
     lower, upper = table.span()
+    decode = read or table.decode
     for key, value in tx.scan(lower, upper):
         try:
-            yield table.parts(key), table.decode(value)
+            row = table.parts(key), decode(value)
         except (ValueError, StoreError):
             continue
+        yield row
 
 
 def check_files(blobs: Blobs, store: Store, tx: Tx) -> Iterator[Problem]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from fogbank.services.s3.records import Segment, objects, parts, uploads, versions
+from fogbank.services.s3.records import Object, Segment, objects, parts, uploads, versions
 from fogbank.store.check import readable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from fogbank.store.api import Tx
+
+
+_version = Object.reader("version", "segments")
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -34,7 +37,7 @@ class Holder(msgspec.Struct, frozen=True):
 def holders(tx: Tx) -> Iterator[Holder]:
     """Everything that refers to bytes, current objects first; without what cannot be read, of which `fogbank fsck` tells."""
     for table in (objects, versions):
-        for where, found in readable(tx, table):
+        for where, found in readable(tx, table, _version):
             yield Holder(str(where[0]), str(where[1]), found.version, found.segments)
     keys = {(where[0], where[2]): str(where[1]) for where, _ in readable(tx, uploads)}
     for where, part in readable(tx, parts):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     Where = tuple[Any, ...]
 
 PAGE: Final = 1000
+_version = Object.reader("version", "stamp", "marker", "superseded")
 TABLES: Final[tuple[Table[Any], ...]] = (objects, versions, nulls, uploads, parts)
 
 
@@ -91,18 +92,18 @@ def check_contents(tx: Tx) -> Iterator[Problem]:
 def check_versions(tx: Tx) -> Iterator[Problem]:
     """A key's versions are in their order, and the newest is the current one: the object, or a delete marker."""
     seen: tuple[str, str] | None = None
-    for where, found in readable(tx, versions):
+    for where, found in readable(tx, versions, _version):
         bucket, key, place = cast("tuple[str, str, int]", where)
         name = f"s3://{bucket}/{key} (version {found.version})"
         if place != LAST_STAMP - found.stamp or not is_id_of(found):
             yield Problem(f"{name}: it is not where its time puts it")
         if (bucket, key) != seen:
             seen = (bucket, key)
-            yield from check_newest(name, found, objects.get(tx, bucket, key))
-            tx.memo.clear()
+            current = tx.get(objects.key(bucket, key))
+            yield from check_newest(name, found, None if current is None else _version(current))
         elif not found.superseded:
             yield Problem(f"{name}: a noncurrent version that does not say since when")
-    for where, found in readable(tx, objects):
+    for where, found in readable(tx, objects, _version):
         if found.marker or found.superseded or not is_id_of(found):
             yield Problem(f"s3://{where[0]}/{where[1]} (version {found.version}): no current object can be so")
 
@@ -128,7 +129,7 @@ def is_id_of(found: Object) -> bool:
 def check_nulls(tx: Tx) -> Iterator[Problem]:
     """A key's null version is found, wherever it is, and there is but one."""
     pointed = {where: null.stamp for where, null in readable(tx, nulls)}
-    for where, found in readable(tx, versions):
+    for where, found in readable(tx, versions, _version):
         if found.version == NULL and pointed.pop(where[:2], None) != found.stamp:
             yield Problem(
                 f"s3://{where[0]}/{where[1]}: its null version is not found",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fogbank.core.service import Gauge
-from fogbank.services.s3.records import buckets, objects, parts, uploads, versions
+from fogbank.services.s3.records import Object, Part, buckets, objects, parts, uploads, versions
 from fogbank.services.s3.service import s3
+from fogbank.store.keys import first_text
 from fogbank.store.record import Record
 from fogbank.store.table import Table
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from fogbank.core.background import Background
-    from fogbank.services.s3.records import Object, Part, Upload
+    from fogbank.services.s3.records import Upload
     from fogbank.store.api import Tx
 
     View = Callable[[], AbstractContextManager[Tx]]
@@ -68,21 +69,22 @@ def count(view: View, now: int) -> Iterator[dict[str, Usage]]:
         for _, made in buckets.scan(tx):
             found[made.name] = Usage(bucket=made.name, account=made.account, counted=now)
     yield found
-    for table, add in TABLES:
-        for page in pages(view, table):
+    for table, read, add in TABLES:
+        for page in pages(view, table, read):
             for bucket, record in page:
                 if bucket in found:
                     add(found[bucket], record)
             yield found
 
 
-def pages(view: View, table: Table[Any]) -> Iterator[list[tuple[str, Any]]]:
+def pages(view: View, table: Table[Any], read: Callable[[bytes], Any]) -> Iterator[list[tuple[str, Any]]]:
     """All records of a table, with their buckets."""
     lower, upper = table.span()
+    cut = len(lower)
     while True:
         with view() as tx:
             rows = list(tx.scan(lower, upper, limit=PAGE))
-        yield [(str(table.parts(key)[0]), table.decode(value)) for key, value in rows]
+        yield [(first_text(key[cut:]), read(value)) for key, value in rows]
         if len(rows) < PAGE:
             return
         lower = rows[-1][0] + b"\0"
@@ -111,11 +113,12 @@ def add_part(usage: Usage, found: Part) -> None:
     usage.parts.add(found.size)
 
 
-TABLES: Final[tuple[tuple[Table[Any], Callable[[Usage, Any], None]], ...]] = (
-    (objects, add_object),
-    (versions, add_version),
-    (uploads, add_upload),
-    (parts, add_part),
+_object = Object.reader("size", "storage_class", "marker")
+TABLES: Final[tuple[tuple[Table[Any], Callable[[bytes], Any], Callable[[Usage, Any], None]], ...]] = (
+    (objects, _object, add_object),
+    (versions, _object, add_version),
+    (uploads, uploads.decode, add_upload),
+    (parts, Part.reader("size"), add_part),
 )
 
 
