@@ -57,7 +57,9 @@ def _show(found: list[Check], usable: bool) -> None:
             console.print(Text(_found(check)))
         console.print()
     console.print(
-        "[green]Every service of today can run here.[/]" if usable else "[red]Something that is needed now is missing.[/]"
+        "[green]Every service of today can run here.[/]"
+        if usable
+        else "[red]Something that is needed now is missing.[/]"
     )
 
 
