@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fogbank.store.check import Problem
     from fogbank.store.sqlite import SqliteStore
 
+MOST = 10_000  # problems that are told, and repaired, at a time
 PASSES = 3  # one repair may show what another one hid
 
 
@@ -76,14 +78,15 @@ def check(store: SqliteStore, blobs: Blobs) -> list[Problem]:
     if damaged:
         return damaged
     with store.snapshot() as tx:
-        found = list(check.check_records(tx))
+        found = list(islice(check.check_records(tx), MOST))
         if found:  # what they refer to is unknown: nothing may be removed
             try:
-                found += [Problem(each.what) for each in invariants.check(tx)]
+                found += [Problem(each.what) for each in islice(invariants.check(tx), MOST)]
             except StoreError as error:
                 found.append(Problem(f"the check ended early: {error}"))
             return found + [Problem(each.what) for each in check.check_files(blobs, store, tx)]
-        return [*invariants.check(tx), *check.check_unlinks(tx), *check.check_files(blobs, store, tx)]
+        all_checks = chain(invariants.check(tx), check.check_unlinks(tx), check.check_files(blobs, store, tx))
+        return list(islice(all_checks, MOST))
 
 
 def repaired(store: SqliteStore, blobs: Blobs, found: list[Problem]) -> list[Problem]:
