@@ -95,6 +95,7 @@ def ids(result: Result) -> list[str]:
         ("--since 15m --data-events", "R5 R6"),
         ("--limit 2", "R3 R5"),
         ("--limit 2 --data-events --operation PutObject", "R4"),
+        ("--operation PutObject", "R4"),
     ],
 )
 def test_what_is_shown(kept: Kept, fogbank: Callable[..., Result], options: str, expected: str) -> None:

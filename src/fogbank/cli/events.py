@@ -43,7 +43,7 @@ class Span(click.ParamType[timedelta]):
     "--data-events", is_flag=True, help="Also S3's object operations, and callers that were not authenticated."
 )
 @click.option("--account", metavar="ID", help="Only this account's.")
-@click.option("--operation", metavar="NAME", help="Only this operation: PutObject, or s3:PutObject.")
+@click.option("--operation", metavar="NAME", help="Only this operation: PutObject, or s3:PutObject; of whichever kind.")
 @click.option("--user", metavar="NAME", help="Only this user's, role's or session's; or root's.")
 @click.option("--errors", is_flag=True, help="Only requests that failed.")
 @click.option("--since", type=Span(), metavar="SPAN", help="Only the last 90s, 10m, 6h, 7d.")
@@ -62,7 +62,7 @@ def events(
     from fogbank.region.events import KINDS, EventReader
 
     reader = EventReader(DataDir(settings_of(data, config).data).events)
-    kinds = KINDS if data_events else KINDS[:1]
+    kinds = KINDS if data_events or wanted["operation"] else KINDS[:1]  # who names PutObject means it
     start = int((Clock().now() - since).timestamp() * 1e6) if since else 0
     offsets = {kind: reader.ends(kind) for kind in kinds}
     shown = set()  # what came between the two looks is in both

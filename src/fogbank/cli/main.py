@@ -15,7 +15,7 @@ COMMANDS = {
     "status": ("fogbank.cli.status:status", "Show the region's processes and whether it answers."),
     "tour": ("fogbank.cli.tour:tour", "Show a running region at work, and check every answer."),
     "events": ("fogbank.cli.events:events", "Show what was asked of the region, the oldest first."),
-    "s3": ("fogbank.cli.s3:s3", "Show what S3 holds."),
+    "s3": ("fogbank.cli.s3:s3", "Show what S3 holds, and replicate it elsewhere."),
     "scrub": (
         "fogbank.cli.scrub:scrub",
         "Read every byte again, and name the objects whose bytes are not as they were written.",

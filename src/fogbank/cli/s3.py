@@ -22,7 +22,7 @@ WIDE = 200  # columns, where the table is not for a screen
 
 @click.group()
 def s3() -> None:
-    """Show what S3 holds."""
+    """Show what S3 holds, and replicate it elsewhere."""
 
 
 s3.add_command(remote)
