@@ -270,7 +270,7 @@ RAW = {
     "a line": (b"hello\r\n\r\n", (400,)),
     "no version": (b"GET /\r\n\r\n", (400,)),
     "version 3": (b"GET / HTTP/3.0\r\nhost: a\r\n\r\n", (400,)),
-    "absolute form": (b"GET http://hostile.s3.localhost/a HTTP/1.1\r\nhost: a\r\n\r\n", (403,)),
+    "absolute form": (b"GET http://hostile.s3.localhost/a HTTP/1.1\r\nhost: a\r\n\r\n", (404,)),
     "authority form": (b"CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n", (400, 405)),
     "asterisk form": (b"OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n", (400, 403, 405)),
     "no slash": (b"GET a HTTP/1.1\r\nhost: a\r\n\r\n", (400, 405)),
@@ -292,7 +292,7 @@ RAW = {
     "HTTP/2 by upgrade": ((b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
                           b"http2-settings: AAAA\r\n\r\n"), (400, 403)),
     "smuggled": (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", (400, 403, 405)),
-    "chunk size of letters": (b"PUT /a/b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", (400, 403, 411)),
+    "chunk size of letters": (b"PUT /a/b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", (400, 404, 411)),
 }  # fmt: skip
 
 
