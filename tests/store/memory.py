@@ -20,7 +20,7 @@ class MemoryTx:
     """A transaction over copies of the store's dictionaries."""
 
     def __init__(self, store: MemoryStore, *, writes: bool) -> None:
-        self.memo: dict[bytes, Any] = {}
+        self.memo: dict[tuple[str, tuple[Any, ...]], Any] = {}
         self.data = dict(store.data)
         self.small = dict(store.small)
         self.last = store.last

@@ -36,7 +36,7 @@ class Tx(Protocol):
     change.
     """
 
-    memo: dict[bytes, Any]
+    memo: dict[tuple[str, tuple[Any, ...]], Any]
 
     def get(self, key: bytes) -> bytes | None:
         """The value at `key`."""

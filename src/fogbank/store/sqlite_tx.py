@@ -62,7 +62,7 @@ class _Reading:
     def __init__(self, run: Callable[..., apsw.Cursor]) -> None:
         self._run = run
         self.failure: StoreError | None = None
-        self.memo: dict[bytes, Any] = {}
+        self.memo: dict[tuple[str, tuple[Any, ...]], Any] = {}
 
     def _fail(self, error: apsw.Error) -> Exception:
         """What to raise. SQLite may have rolled back everything, so the failure is kept, whoever catches it."""

@@ -70,17 +70,17 @@ class Table(Generic[R]):
 
     def get(self, tx: Tx, *parts: Part) -> R | None:
         """The record at `parts`."""
-        key = self._head + keys.encode(*parts)
-        found = tx.memo.get(key, _UNREAD)
+        known = (self.name, parts)  # not the key: encoding that is what repeated reads spend most on
+        found = tx.memo.get(known, _UNREAD)
         if found is _UNREAD:
-            value = tx.get(key)
-            found = tx.memo[key] = None if value is None else self.decode(value)
+            value = tx.get(self._head + keys.encode(*parts))
+            found = tx.memo[known] = None if value is None else self.decode(value)
         return cast("R | None", found)
 
     def put(self, tx: Tx, record: R, *parts: Part) -> None:
         """Set the record at `parts`."""
         key = self._head + keys.encode(*parts)
-        tx.memo.pop(key, None)
+        tx.memo.pop((self.name, parts), None)
         if self._on_change is None:
             tx.put(key, record.encode())
             return
@@ -91,7 +91,7 @@ class Table(Generic[R]):
     def delete(self, tx: Tx, *parts: Part) -> None:
         """Remove the record at `parts`, if it is there."""
         key = self._head + keys.encode(*parts)
-        tx.memo.pop(key, None)
+        tx.memo.pop((self.name, parts), None)
         if self._on_change is None:
             tx.delete(key)
             return

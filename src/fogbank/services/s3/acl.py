@@ -30,6 +30,7 @@ GRANTS: Final = {
     "GrantWrite": "WRITE",
     "GrantWriteACP": "WRITE_ACP",
 }
+_SAYS: Final = frozenset(("ACL", "AccessControlPolicy", *GRANTS))
 HEADERS: Final = {
     "GrantFullControl": "x-amz-grant-full-control",
     "GrantRead": "x-amz-grant-read",
@@ -114,7 +115,7 @@ def is_public(grants: tuple[Grant, ...]) -> bool:
 
 def is_said(req: Input) -> bool:
     """Whether a request says anything of ACLs."""
-    return "ACL" in req or "AccessControlPolicy" in req or any(member in req for member in GRANTS)
+    return not req.keys().isdisjoint(_SAYS)
 
 
 def wanted(req: Input, owner: str, bucket_owner: str, *, bucket: bool = False) -> tuple[Grant, ...] | None:

@@ -29,6 +29,8 @@ PERMISSIONS: Final = {
     "IfMatch": "s3:GetObject",  # it tells whether the object is a certain one
 }
 
+_ASKING: Final = frozenset((*PERMISSIONS, *acl_writing.SAID.split()))
+
 
 def permissions(call: Call, req: Input) -> list[Permission]:
     """The permissions that a caller needs for what it says about an object.
@@ -37,6 +39,8 @@ def permissions(call: Call, req: Input) -> list[Permission]:
     deny it. AWS's services give the owner of a bucket full control of what they write there, with s3:PutObject alone.
     Source: S3 User Guide, "Bucket policy examples", "Managing access based on ... canned ACL".
     """
+    if req.keys().isdisjoint(_ASKING):
+        return []
     arn = f"arn:aws:s3:::{req['Bucket']}/{req['Key']}"
     actions = dict.fromkeys(action for member, action in PERMISSIONS.items() if member in req)
     asked = [Permission(action, arn, req) for action in actions]

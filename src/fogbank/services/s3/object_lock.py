@@ -81,7 +81,7 @@ def may(call: Call, action: str, bucket: Bucket, key: str, req: Input = NOTHING)
 
 def given(call: Call, req: Input, bucket: Bucket) -> Lock | None:
     """The lock that a request asks for, for what it writes."""
-    if not any(member in req for member in MEMBERS):
+    if req.keys().isdisjoint(MEMBERS):
         return None
     check_enabled(bucket)
     mode, until = req.get("ObjectLockMode"), req.get("ObjectLockRetainUntilDate")
