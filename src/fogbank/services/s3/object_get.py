@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
-    from fogbank.services.s3.records import Checksum, Object
+    from fogbank.services.s3.encryption_request import Customer
+    from fogbank.services.s3.records import Bucket, Checksum, Object
 
 READ = (
     "Bucket Key IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince Range ResponseCacheControl ResponseContentDisposition "
@@ -45,33 +46,32 @@ OVERRIDES = {f"Response{name}": name for name in object_headers.HEADERS}
 @s3.operation("read", "object", takes=READ, variants={"VersionId": "s3:GetObjectVersion"})
 def get_object(call: Call, req: GetObjectRequestTypeDef) -> dict[str, Any]:
     """An object's bytes, whole or a range of them, and all that is known of it."""
-    found, result, start, end = describe(call, req)
+    bucket, customer = open_bucket(call, req), customer_of(call, req)
+    found, result, start, end = describe(call, req, bucket, customer)
     if result["StatusCode"] != 304:
         storage_classes.check_readable(found, call.now)
-        result["Body"] = content.read(call, found.segments, start, end, key_of(call, req, found))
+        key = encryption.open_key(call, found.encryption, bucket, req["Key"], customer)
+        result["Body"] = content.read(call, found.segments, start, end, key)
     return result
 
 
 @s3.operation("read", "object", takes=READ, action="s3:GetObject", variants={"VersionId": "s3:GetObjectVersion"})
 def head_object(call: Call, req: HeadObjectRequestTypeDef) -> dict[str, Any]:
     """What GetObject would answer, without the bytes."""
-    found, result, _, _ = describe(call, req)
+    bucket, customer = open_bucket(call, req), customer_of(call, req)
+    found, result, _, _ = describe(call, req, bucket, customer)
     if req.get("ChecksumMode") == "ENABLED":
-        key_of(call, req, found)  # a checksum tells of the bytes: KMS is asked, too
+        # A checksum tells of the bytes: KMS is asked, too.
+        encryption.open_key(call, found.encryption, bucket, req["Key"], customer)
     return result
 
 
-def key_of(call: Call, req: Input, found: Object) -> bytes:
-    """The key of an object's bytes, for a caller who may read them."""
-    customer = customer_of(call, req)
-    return encryption.open_key(call, found.encryption, open_bucket(call, req), req["Key"], customer)
-
-
-def describe(call: Call, req: Input) -> tuple[Object, dict[str, Any], int, int]:
+def describe(
+    call: Call, req: Input, bucket: Bucket, customer: Customer | None
+) -> tuple[Object, dict[str, Any], int, int]:
     """The object, what its response says of it, and the range of its bytes that is wanted."""
-    bucket = open_bucket(call, req)
     found = open_object(call, bucket, req["Key"], req.get("VersionId"))
-    encryption.check_customer(found.encryption, customer_of(call, req))
+    encryption.check_customer(found.encryption, customer)
     result: dict[str, Any] = {
         "StatusCode": 200,
         "AcceptRanges": "bytes",
@@ -109,6 +109,8 @@ def checksum_of(req: Input, found: Object, start: int, end: int) -> Checksum | N
 
 def override(call: Call, req: Input, result: dict[str, Any]) -> None:
     """Replace response headers as the request says; only a signed one may."""
+    if req.keys().isdisjoint(OVERRIDES):
+        return
     for given, name in OVERRIDES.items():
         if given in req:
             if call.principal.kind == "anonymous":
