@@ -377,6 +377,16 @@ def test_uploading_parts_under_kms_needs_its_key(region: LocalRegion, s3: Any, b
     assert ann.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
 
 
+def test_completing_parts_under_kms_needs_its_key(region: LocalRegion, s3: Any, bucket: str, key: str) -> None:
+    where = start(s3, bucket, "k", SSEKMSKeyId=key, **KMS)
+    parts = upload(s3, where, {1: b"x"})
+    ann = user_client(region, "s3")
+    permit(region, allow("s3:*"))
+    assert code(complete, s3=ann, where=where, parts=parts) == "AccessDenied"
+    permit(region, allow(["s3:*", "kms:Decrypt"]))
+    complete(ann, where, parts)
+
+
 # --- changing it
 
 

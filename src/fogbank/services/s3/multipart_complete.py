@@ -13,7 +13,7 @@ from fogbank.services.s3 import checksums, conditions, content, encryption, obje
 from fogbank.services.s3.access import open_bucket
 from fogbank.services.s3.acl import ENFORCED
 from fogbank.services.s3.description import permissions
-from fogbank.services.s3.encryption_request import CUSTOMER
+from fogbank.services.s3.encryption_request import CUSTOMER, KMS
 from fogbank.services.s3.multipart import MAX_PARTS, check_customer, open_upload
 from fogbank.services.s3.object_put import CHECKSUMS
 from fogbank.services.s3.records import Checksum, Object, Part, PartInfo, Upload, objects, parts, uploads
@@ -48,6 +48,9 @@ def complete_multipart_upload(call: Call, req: CompleteMultipartUploadRequestTyp
     checksum = check_whole(req, upload, chosen)
     conditions.check_write(req, objects.get(call.tx, req["Bucket"], req["Key"]))
     bucket = open_bucket(call, req)
+    if upload.encryption is not None and upload.encryption.algorithm == KMS:
+        # Who completes must be able to read the parts. Source: User Guide, "Uploading an object using multipart upload", permissions.
+        encryption.open_key(call, upload.encryption, bucket, req["Key"])
     made = assemble(call, bucket, upload, chosen, checksum)
     forget(call, req, chosen)
     made = versions.put(call, bucket, req["Key"], made, "ObjectCreated:CompleteMultipartUpload")
