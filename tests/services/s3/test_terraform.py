@@ -358,6 +358,12 @@ resource "aws_s3_object" "it" {
   tags          = { Team = "red" }
 }
 
+resource "aws_s3_bucket_object" "deprecated" {
+  bucket  = aws_s3_bucket.plain.id
+  key     = "b/old"
+  content = "the resource of earlier providers"
+}
+
 resource "aws_s3_object" "kept" {
   bucket                        = aws_s3_bucket.locked.id
   key                           = "kept"
