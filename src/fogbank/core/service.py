@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
+from keyword import iskeyword
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, cast
 
@@ -291,8 +292,13 @@ class Service:
     def load(self) -> Service:
         """Import the operations; the service is complete afterwards."""
         for module in self.modules:
-            import_module(f"fogbank.services.{self.name}.{module}")
+            import_module(f"fogbank.services.{self.package}.{module}")
         return self
+
+    @property
+    def package(self) -> str:
+        """The service's name as Python's: `lambda_` where it is a keyword."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
     def _resource(self, name: str) -> Template | Resource:
         found = "*" if name == "*" else self.resources[name]
