@@ -1,0 +1,1 @@
+"""Runs functions: their environments, the Runtime and Extensions APIs, the pool of environments."""
