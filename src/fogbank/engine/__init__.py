@@ -1,0 +1,1 @@
+"""Engines: what runs beside the region for its services."""
