@@ -16,6 +16,7 @@ from botocore.config import Config
 from fogbank.control import process
 from fogbank.core.background import Background, Options
 from fogbank.core.clock import Clock
+from fogbank.core.control import Here
 from fogbank.core.identity.directory import Directory, Root
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
@@ -106,8 +107,9 @@ class LocalRegion:
             vault=Vault({1: bytes(32)}),
             events=EventReader(directory / "events"),
             operations=registry.operation,
+            control=(here := Here(registry.service)),
         )
-        self.background = Background(self.region, Options())
+        self.background = here.background = Background(self.region, Options())
         for kind in LOGS:
             (directory / "events" / kind).mkdir(parents=True, exist_ok=True)
         self.logs = {kind: EventLog(directory / "events" / kind, 16 << 20) for kind in LOGS}
@@ -144,6 +146,8 @@ class LocalRegion:
 
     def close(self) -> None:
         """Stop."""
+        for resident in self.background.residents.values():
+            self.run(resident.close())
         self.run(self.recorder.close())
         self.region.store.close()
         self._loop.call_soon_threadsafe(self._loop.stop)

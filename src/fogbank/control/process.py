@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+import uvloop
+
+from fogbank.control.serving import serving
 from fogbank.core.background import Background, Options
 from fogbank.core.clock import Clock
+from fogbank.core.control import Here
 from fogbank.core.identity.directory import seal_old_keys
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
@@ -25,7 +30,7 @@ from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from fogbank.core.service import Chore
     from fogbank.region.settings import Settings
@@ -44,7 +49,7 @@ _log = logging.getLogger("fogbank.control")
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM."""
-    asyncio.run(_run(settings))
+    uvloop.run(_run(settings))
 
 
 async def _run(settings: Settings) -> None:
@@ -55,6 +60,7 @@ async def _run(settings: Settings) -> None:
     data = DataDir(settings.data)
     store, blobs, clock = SqliteStore(data.state / "state.db"), Blobs(data.blobs), Clock()
     vault = Vault(master_keys(data))
+    here = Here(registry.service)
     region = Region(
         name=settings.region,
         served=settings.regions,
@@ -65,8 +71,9 @@ async def _run(settings: Settings) -> None:
         vault=vault,
         events=EventReader(data.events),
         operations=registry.operation,
+        control=here,
     )
-    background = Background(region, Options(lifecycle_day=settings.lifecycle_length))
+    here.background = background = Background(region, options_of(settings))
     tasks = [
         loop.create_task(seal(store, vault)),
         *(loop.create_task(every(POLL, carrier)) for carrier in carriers(background)),
@@ -76,12 +83,34 @@ async def _run(settings: Settings) -> None:
         loop.create_task(every(PRUNE_EVERY, lambda: prune(settings, clock))),
     ]
     try:
-        await stop.wait()
+        async with serving(data.control_socket, here), residing(background):
+            await stop.wait()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         store.close()
+
+
+def options_of(settings: Settings) -> Options:
+    """What the settings say of work in the background."""
+    return Options(lifecycle_day=settings.lifecycle_length)
+
+
+@contextlib.asynccontextmanager
+async def residing(background: Background) -> AsyncIterator[None]:
+    """Have what services run in this process started, and ended. One that cannot start is tried again when it is asked for."""
+    for service in registry.services().values():
+        resident = background.resident(service)
+        if resident is not None:
+            try:
+                await resident.start()
+            except Exception:
+                _log.exception("cannot start what a service runs", extra={"fields": {"service": service.name}})
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(each.close() for each in background.residents.values()), return_exceptions=True)
 
 
 async def seal(store: Store, vault: Vault) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fogbank.core.call import Body, Sealing
     from fogbank.core.principal import Principal
     from fogbank.core.region import Region
-    from fogbank.core.service import Bound, Input
+    from fogbank.core.service import Bound, Input, Resident, Service
     from fogbank.store.api import Tx
 
 
@@ -39,6 +39,14 @@ class Background:
     def __init__(self, region: Region, options: Options) -> None:
         self.region = region
         self.options = options
+        self.residents: dict[str, Resident] = {}
+
+    def resident(self, service: Service) -> Any:
+        """What a service has in the control process; made when it is first asked for."""
+        found = self.residents.get(service.name)
+        if found is None and service.resident is not None:
+            found = self.residents[service.name] = service.resident(self)
+        return found
 
     async def invoke(
         self,
@@ -55,6 +63,10 @@ class Background:
         if bound.access in ("read", "scan"):
             with self.region.store.snapshot() as tx:
                 return self.carry_out(tx, principal, bound, req, region)
+        if bound.access == "act":
+            with self.region.store.snapshot() as tx:
+                acting = self.carry_out(tx, principal, bound, req, region)
+            return await acting
         if data is None:
             return await self._write(principal, bound, req, region, None)
         with self.region.store.snapshot() as tx:
@@ -93,6 +105,7 @@ class Background:
         mine = self.region
         name = region or mine.name
         return Call(
+            home=mine,
             tx=tx,
             principal=principal,
             region=name,
@@ -100,15 +113,9 @@ class Background:
             now=mine.clock.now(),
             request_id=mine.ids.request_id(),
             request=HttpRequest("POST", "/", "", {}, b"", "", "https"),
-            ids=mine.ids,
-            vault=mine.vault,
-            attempts=mine.attempts,
-            events=mine.events,
-            operations=mine.operations,
             asked=[],
             bound=bound,
             req=req,
-            served=mine.served,
             body=body,
         )
 

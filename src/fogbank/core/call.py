@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fogbank.core.authorize import Asked
+    from fogbank.core.control import Control
     from fogbank.core.events import Events
     from fogbank.core.identity.mfa import Attempts
     from fogbank.core.ids import Ids
     from fogbank.core.principal import Principal, Value
+    from fogbank.core.region import Region
     from fogbank.core.service import Bound, Input, Operations
     from fogbank.core.vault import Vault
     from fogbank.store.api import Tx
@@ -85,18 +87,20 @@ class Call:
 
     `scope_region` is the region that the signature is for; empty for anonymous callers and for S3's Signature Version 2. `asked`
     collects the permissions that were asked for, with what was decided. `vault` seals secrets before they are stored; `events` is
-    the log of what was asked of the region. `operations` finds the operations of all services, for `invoke`. `prepared` is what the
-    operation's `prepare` came to.
+    the log of what was asked of the region. `operations` finds the operations of all services, for `invoke`. `control` has commands
+    carried out in the control process. `prepared` is what the operation's `prepare` came to. `home` is the region that it runs on,
+    for operations that act outside of the transaction.
     """
 
     __slots__ = (
-        "account", "asked", "attempts", "body", "bound", "events", "ids", "input", "now", "operations", "prepared", "principal",
-        "region", "request", "request_id", "scope_region", "served", "tx", "vault",
+        "account", "asked", "attempts", "body", "bound", "control", "events", "home", "ids", "input", "now", "operations", "prepared",
+        "principal", "region", "request", "request_id", "scope_region", "served", "tx", "vault",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
+        home: Region,
         tx: Tx,
         principal: Principal,
         region: str,
@@ -104,17 +108,12 @@ class Call:
         now: datetime,
         request_id: str,
         request: HttpRequest,
-        ids: Ids,
-        vault: Vault,
-        attempts: Attempts,
-        events: Events,
-        operations: Operations,
         asked: list[Asked],
         bound: Bound,
         req: Input,
-        served: tuple[str, ...] = (),
         body: Body | None = None,
     ) -> None:
+        self.home = home
         self.tx = tx
         self.principal: Principal = principal
         self.account = principal.account
@@ -123,15 +122,16 @@ class Call:
         self.now = now
         self.request_id = request_id
         self.request = request
-        self.ids = ids
-        self.vault = vault
-        self.attempts = attempts
-        self.events = events
-        self.operations = operations
+        self.ids: Ids = home.ids
+        self.vault: Vault = home.vault
+        self.attempts: Attempts = home.attempts
+        self.events: Events = home.events
+        self.operations: Operations = home.operations
+        self.control: Control = home.control
         self.asked = asked
         self.bound = bound
         self.input = req
-        self.served = served
+        self.served = home.served
         self.body = body
         self.prepared: Any = None
 
@@ -141,7 +141,7 @@ class Call:
         It is authorised there like any request, with the condition keys that AWS gives a service's calls on behalf of a caller
         (aws:ViaAWSService, aws:CalledVia, kms:ViaService). Only operations without a streamed body; a read does not write.
         """
-        return carry_out(self, self.operations, service, operation, req, region or self.region)
+        return carry_out(self, service, operation, req, region or self.region)
 
     def allowed(self, action: str, resource: str, owner: str, names: Input | None = None) -> bool:
         """Whether the caller may do one more thing than its operation: for operations that act on many resources."""
@@ -163,12 +163,13 @@ class Call:
         return decision.allowed
 
 
-def carry_out(call: Call, operations: Operations, service: str, operation: str, req: Input, region: str) -> Any:
+def carry_out(call: Call, service: str, operation: str, req: Input, region: str) -> Any:
     """An operation of another service on behalf of a call's caller; see Call.invoke."""
-    bound = operations(service, operation)
+    bound = call.operations(service, operation)
     if bound is None:
         raise not_implemented(f"The operation {service}:{operation}")
     inner = Call(
+        home=call.home,
         tx=call.tx,
         principal=through(call, region),
         region=region,
@@ -176,15 +177,9 @@ def carry_out(call: Call, operations: Operations, service: str, operation: str, 
         now=call.now,
         request_id=call.request_id,
         request=call.request,
-        ids=call.ids,
-        vault=call.vault,
-        attempts=call.attempts,
-        events=call.events,
-        operations=operations,
         asked=call.asked,
         bound=bound,
         req=req,
-        served=call.served,
     )
     authorise(inner, bound.service.model.protocol)
     return bound.handler(inner, req)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fogbank.core.control import Control, Nowhere
 from fogbank.core.identity.mfa import Attempts
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Region(msgspec.Struct, frozen=True):
     """A region: `name` is the one for requests that are signed for none; `served` restricts the names, empty is any.
 
-    `operations` finds the operations of its services.
+    `operations` finds the operations of its services. `control` carries out their commands in the control process.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Region(msgspec.Struct, frozen=True):
     events: Events
     operations: Operations
     attempts: Attempts = msgspec.field(default_factory=Attempts)
+    control: Control = Nowhere()

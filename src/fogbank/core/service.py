@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
 from keyword import iskeyword
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
 from fogbank import wire
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from fogbank.auth.policy import Context, Policy
     from fogbank.core.background import Background
     from fogbank.core.call import Call, Sealing, Taking
@@ -25,10 +27,12 @@ Operations = Callable[[str, str], "Bound | None"]  # finds an operation by its s
 F = TypeVar("F", bound=Handler)
 EffectHandler = Callable[["Background", bytes], Awaitable[None]]
 ChoreWork = Callable[["Background"], Awaitable[None]]
+CommandHandler = Callable[["Background", bytes], "Awaitable[bytes] | AsyncIterator[bytes]"]
 
 # read: on a snapshot, on the event loop: a few lookups. scan: on a snapshot, in a thread: pages of records.
 # write: in the next batch, on the event loop. bulk: in the next batch, in a thread: hundreds of records.
-Access = Literal["read", "scan", "write", "bulk"]
+# act: on a snapshot, on the event loop; it gives an awaitable of its result, which is awaited outside of any transaction.
+Access = Literal["read", "scan", "write", "bulk", "act"]
 
 # In place of an action: the operation needs no permission, but a verified caller (sts:GetCallerIdentity).
 NO_PERMISSION_NEEDED = ""
@@ -50,6 +54,16 @@ class Chore(msgspec.Struct, frozen=True):
     name: str
     seconds: float
     work: ChoreWork
+
+
+class Resident(Protocol):
+    """What a service has in the control process as long as that runs, like the sandboxes of functions."""
+
+    async def start(self) -> None:
+        """The control process has started: take up what an earlier one left. It returns soon."""
+
+    async def close(self) -> None:
+        """The control process ends."""
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -110,7 +124,7 @@ class Options(TypedDict, total=False):
     are wanted.
     `reads`: makes the input out of the parsed one, where the wire has it in another form than the handler.
     `prepare`: looks at the state and gives work that waits for others, like a fetch; it is done in a thread, outside of any
-    transaction, and the handler finds its result in `call.prepared`. Not with access `read`, nor with a streamed body.
+    transaction, and the handler finds its result in `call.prepared`. Not with access `read` or `act`, nor with a streamed body.
     """
 
     action: str
@@ -193,8 +207,9 @@ class Service:
     names in a request's path, whether that resource has its access logged, which the gateway then does (core.events, `access`).
     `modules` hold the
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
-    its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, and to `gauges`, which tell what metrics
-    show of its state. `cross_origin` gives the headers that an answer to a page of another origin has, by the request and the
+    its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, to `commands`, which the control process
+    carries out when asked (core/control.py), and to `gauges`, which tell what metrics show of its state. `resident` makes what it
+    has running there. `cross_origin` gives the headers that an answer to a page of another origin has, by the request and the
     labels in its address.
     """
 
@@ -228,6 +243,8 @@ class Service:
         self.effects: dict[str, EffectHandler] = {}
         self.at_once: dict[str, int] = {}
         self.chores: list[Chore] = []
+        self.commands: dict[str, CommandHandler] = {}
+        self.resident: Callable[[Background], Resident] | None = None
         self.gauges: list[Callable[[Tx], Iterable[Gauge]]] = []
         self.cross_origin: Callable[[Tx, HttpRequest, Mapping[str, str]], list[tuple[str, str]]] | None = None
         self.operations: dict[str, Bound] = {}
@@ -245,7 +262,7 @@ class Service:
             members = frozenset(takes.split())
             model = self.model.operations[name]
             self._check(name, model, members, resource)
-            if "prepare" in options and (access == "read" or model.streaming_input is not None):
+            if "prepare" in options and (access in ("read", "act") or model.streaming_input is not None):
                 raise TypeError(f"{self.name}:{name} has no time to prepare")
             given: Options = {"action": f"{self.iam_prefix}:{name}", **options}
             if self.policy is not None:
@@ -285,6 +302,17 @@ class Service:
 
         def bind(function: ChoreWork) -> ChoreWork:
             self.chores.append(Chore(function.__name__, seconds, function))
+            return function
+
+        return bind
+
+    def command(self, name: str) -> Callable[[CommandHandler], CommandHandler]:
+        """Have the decorated function carry out a command in the control process: one answer, or an async generator of pieces."""
+
+        def bind(function: CommandHandler) -> CommandHandler:
+            if name in self.commands:
+                raise TypeError(f"{self.name} has two commands that are called {name}")
+            self.commands[name] = function
             return function
 
         return bind

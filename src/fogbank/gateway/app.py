@@ -23,6 +23,7 @@ from fogbank.gateway.failures import failure_of, render_failure
 from fogbank.gateway.failures_slowed import Slowed
 from fogbank.gateway.record import Record
 from fogbank.gateway.respond import check_files
+from fogbank.wire import HttpResponse
 from fogbank.wire.identify import needs_body
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from fogbank.gateway.record import Recorder
     from fogbank.gateway.uses import Uses
     from fogbank.store.api import Tx
-    from fogbank.wire import HttpRequest, HttpResponse
+    from fogbank.wire import HttpRequest
 
 _log = logging.getLogger("fogbank.gateway")
 
@@ -128,10 +129,14 @@ class Gateway:
             authorised = steps.authorise(call, parsed)
             if authorised.bound.access == "read":
                 return self._render(record, authorised, self._handle(call, authorised))
+            if authorised.bound.access == "act":
+                return msgspec.structs.replace(authorised, acting=self._handle(call, authorised))
             return steps.before_body(call, authorised)
 
     async def _carry_out(self, record: Record, authorised: steps.Authorised, source: Source) -> HttpResponse:
-        """Handle what is more than a lookup: in a thread, or in the next batch of writes, after its body is durable."""
+        """Handle what is more than a lookup: by acting, in a thread, or in the next batch of writes, after its body is durable."""
+        if authorised.acting is not None:
+            return self._render(record, authorised, await authorised.acting)
         if authorised.bound.prepare is not None:
             authorised = await self._prepare(record, authorised, authorised.bound.prepare)
         if authorised.bound.access == "scan":
@@ -220,6 +225,7 @@ class Gateway:
     ) -> Call:
         identified, region = parsed.authenticated.identified, self.region
         return Call(
+            home=region,
             tx=tx,
             principal=principal or parsed.authenticated.principal,
             region=identified.region,
@@ -227,19 +233,15 @@ class Gateway:
             now=record.at,
             request_id=record.id,
             request=identified.meaning.request,
-            ids=region.ids,
-            vault=region.vault,
-            attempts=region.attempts,
-            events=region.events,
-            operations=region.operations,
             asked=record.asked,
             bound=parsed.bound,
             req=parsed.input,
-            served=region.served,
             body=body,
         )
 
     def _render(self, record: Record, authorised: steps.Authorised, result: Any) -> HttpResponse:
         identified = authorised.identified
+        if isinstance(result, HttpResponse):  # where AWS has no model of the answer
+            return result
         record.result = result
         return identified.operation.codec(identified.meaning.protocol).render(result, record.id, record.id)

@@ -132,8 +132,10 @@ class Meaning(msgspec.Struct, frozen=True):
                 source=f"{operation.model.signing_name}.amazonaws.com",
                 name=name,
                 read_only=reads or service == "sts",
-                data=service == "s3"
-                and (name in _DATA or "Key" in (operation.input.members if operation.input else ())),
+                data=(service == "lambda" and name.startswith("Invoke"))
+                or (
+                    service == "s3" and (name in _DATA or "Key" in (operation.input.members if operation.input else ()))
+                ),
                 session=service == "sts" and name.startswith(("Assume", "GetSession", "GetFederation")),
             )
         return found

@@ -22,6 +22,7 @@ from fogbank.wire.identify import identify as find_meaning
 from fogbank.wire.indexing import load_index
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from datetime import datetime
 
     from fogbank.core.call import Call, Sealing
@@ -78,11 +79,15 @@ class Parsed(msgspec.Struct, frozen=True):
 
 
 class Authorised(msgspec.Struct, frozen=True):
-    """A request that may be carried out. `prepared` is what its operation's `prepare` came to, `sealing` encrypts its body."""
+    """A request that may be carried out.
+
+    `prepared` is what its operation's `prepare` came to, `sealing` encrypts its body, `acting` is what one that acts waits for.
+    """
 
     parsed: Parsed
     prepared: Any = None
     sealing: Sealing | None = None
+    acting: Awaitable[Any] | None = None
 
     @property
     def bound(self) -> Bound:

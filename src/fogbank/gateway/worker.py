@@ -15,6 +15,7 @@ import uvloop
 
 from fogbank.core import stored
 from fogbank.core.clock import Clock
+from fogbank.core.control_link import ControlLink
 from fogbank.core.identity.directory import Directory, Root
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
@@ -87,6 +88,7 @@ def open_region(settings: Settings) -> Region:
         vault=Vault(master_keys(data)),
         events=EventReader(data.events),
         operations=registry.operation,
+        control=ControlLink(data.control_socket),
     )
 
 

@@ -24,6 +24,11 @@ def services() -> dict[str, Service]:
     return found
 
 
+def service(name: str) -> Service:
+    """A service of the house, by botocore's name."""
+    return services()[name]
+
+
 def operation(service: str, name: str) -> Bound | None:
     """The operation, if it works here."""
     found = services().get(service)
