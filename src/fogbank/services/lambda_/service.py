@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.service import Service
+from fogbank.services.lambda_.granted import policy
 from fogbank.services.lambda_.names import function_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ lambda_ = Service(
     resources={
         "function": function,
     },
-    modules=(),
+    modules=(
+        "permissions",
+    ),
     owner=owner,
+    policy=policy,
 )
