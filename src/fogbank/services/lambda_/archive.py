@@ -1,9 +1,9 @@
 """Zips from strangers, read with nothing taken on trust: what is in them, whether it is whole, and unpacking it.
 
 A zip is taken whole or not at all. Bounded are the entries, the directories that their names imply, the length of names, the steps
-that links take, and the bytes that come out, which are counted as they come: what an entry says of its size has to be so. Entries do not
-overlap, neither each other nor the directory (so a small zip cannot use the same bytes many times), and each is called the same in
-both places where it is named.
+that links take, and the bytes that come out, which are counted as they come: what an entry says of its size has to be so. Entries do
+not overlap, neither each other nor the directory (so a small zip cannot use the same bytes many times), and each is called the same
+in both places where it is named.
 Nothing in a zip leads out of it: no absolute names, no `..`, no symbolic link whose target is outside, through other links or not, and
 no files behind links. There are files, directories and symbolic links; anything else, and what is encrypted, is refused.
 
