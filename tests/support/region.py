@@ -109,7 +109,7 @@ class LocalRegion:
             operations=registry.operation,
             control=(here := Here(registry.service)),
         )
-        self.background = here.background = Background(self.region, Options())
+        self.background = here.background = Background(self.region, Options(directory=directory))
         for kind in LOGS:
             (directory / "events" / kind).mkdir(parents=True, exist_ok=True)
         self.logs = {kind: EventLog(directory / "events" / kind, 16 << 20) for kind in LOGS}
@@ -176,6 +176,8 @@ class LocalRegion:
             return b""
         if isinstance(response.body, bytes):
             return response.body
+        if hasattr(response.body, "__aiter__"):
+            return bytes(self.run(_joined(response.body)))
         return b"".join([bytes(run) for run in read_content(self.region.blobs, response.body)])
 
     def client(
@@ -212,6 +214,10 @@ class LocalRegion:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         answer = self.raw(request.method, target, headers, body if isinstance(body, bytes) else body.encode())
         return AWSResponse(request.url, answer.status, _headers(answer.headers), _Raw(answer.body))
+
+
+async def _joined(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in pieces])
 
 
 def _headers(headers: Mapping[str, str]) -> Any:

@@ -20,7 +20,7 @@ from fogbank.core.identity.directory import seal_old_keys
 from fogbank.core.ids import Ids
 from fogbank.core.region import Region
 from fogbank.core.vault import Vault
-from fogbank.region import events
+from fogbank.region import events, health
 from fogbank.region.data import DataDir, master_keys
 from fogbank.region.events import EventReader
 from fogbank.services import registry
@@ -94,7 +94,17 @@ async def _run(settings: Settings) -> None:
 
 def options_of(settings: Settings) -> Options:
     """What the settings say of work in the background."""
-    return Options(lifecycle_day=settings.lifecycle_length)
+    return Options(
+        lifecycle_day=settings.lifecycle_length,
+        directory=settings.data,
+        address=(health.reachable(settings.host), settings.port),
+        tls=settings.tls,
+        functions_concurrency=settings.functions_concurrency,
+        functions_memory=settings.functions_memory,
+        functions_reach=settings.functions_reach,
+        functions_idle=settings.functions_idle,
+        logs_size=settings.logs_size,
+    )
 
 
 @contextlib.asynccontextmanager

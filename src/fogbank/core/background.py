@@ -16,6 +16,7 @@ from fogbank.wire.http import HttpRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
+    from pathlib import Path
 
     from fogbank.core.call import Body, Sealing
     from fogbank.core.principal import Principal
@@ -25,9 +26,22 @@ if TYPE_CHECKING:
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What the operator set for work in the background. `lifecycle_day` is how long a day is in lifecycle rules, if not a day."""
+    """What the operator set for work in the background, and where it is done.
+
+    `lifecycle_day` is how long a day is in lifecycle rules, if not a day. `directory` is the data directory; None where there is
+    none, as in some tests: what needs it refuses then. `address` is the host and port at which this machine reaches the region's own
+    endpoint, with `tls` or without, None where it does not listen. `functions_memory` is in MiB, `logs_size` in bytes.
+    """
 
     lifecycle_day: timedelta | None = None
+    directory: Path | None = None
+    address: tuple[str, int] | None = None
+    tls: bool = False
+    functions_concurrency: int = 1000
+    functions_memory: int = 0
+    functions_reach: tuple[str, ...] = ()
+    functions_idle: float = 600
+    logs_size: int = 16 << 30
 
 
 class Background:

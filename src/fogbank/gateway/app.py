@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank import auth
 from fogbank.core.call import Call
 from fogbank.core.errors import AwsError
 from fogbank.gateway import body as bodies
@@ -90,28 +89,28 @@ class Gateway:
 
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
-        # A preflight request has no credentials; those in its URL are for the request that will follow.
-        record.claim = claim = auth.claim(request) if request.method != "OPTIONS" else None
+        record.claim = claim = steps.claim_of(request)
         if claim is not None and not self._directory.knows(claim.access_key_id, claim.session_token):
             with self.region.store.snapshot() as tx:  # an unknown key is refused before anything else is looked at
                 steps.find_credential(tx, self._directory, claim, record.at)
         if needs_body(request, claim.service if claim else None):
-            request.body = await self._read(request, source, "query", claim)
+            request.body = await self._read(request, source, "query", known=claim is not None)
         received = steps.Received(request, record.id, record.at)
         record.identified = identified = steps.identify(self.region, received, claim)
         if identified.operation.form:
             record.identified = identified = await steps.read_form(self.region, identified, source)
             record.claim, source = identified.claim, identified.form or source
         if bodies.announced_by(request.headers) and not identified.streams and not request.body:
-            steps.give_body(identified, await self._read(request, source, identified.meaning.protocol, claim))
+            protocol, known = steps.reads_as(identified)
+            steps.give_body(identified, await self._read(request, source, protocol, known=known))
         if len(request.body) > bodies.LARGE:
             admitted = await asyncio.get_running_loop().run_in_executor(None, self._admit, record, identified)
         else:
             admitted = self._admit(record, identified)
         return await self._carry_out(record, admitted, source) if isinstance(admitted, steps.Authorised) else admitted
 
-    async def _read(self, request: HttpRequest, source: Source, protocol: str, claim: auth.Claim | None) -> bytes:
-        most = bodies.limit_of(protocol, self._max_body, known=claim is not None)
+    async def _read(self, request: HttpRequest, source: Source, protocol: str, *, known: bool) -> bytes:
+        most = bodies.limit_of(protocol, self._max_body, known=known)
         return await bodies.read_whole(source, request.headers, most)
 
     def _admit(self, record: Record, identified: steps.Identified) -> steps.Authorised | HttpResponse:

@@ -16,6 +16,7 @@ from fogbank.core.digests import NEW
 from fogbank.core.errors import AwsError
 from fogbank.core.spool import Spool, incomplete
 from fogbank.store.blobs import INLINE_LIMIT
+from fogbank.wire.hosts import FUNCTION_URL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -30,7 +31,7 @@ HELD = 96 << 20  # bytes that all streams of a process hold in their batches, as
 LARGE = INLINE_LIMIT  # bytes of a body that take long enough to parse for a thread
 STRANGERS = 64 << 10  # bytes that are read whole for a caller who named no known key
 # What AWS's largest requests need (10,000 parts with their checksums, 1,000 long keys, a template): these are costly to parse.
-LIMITS = {"query": 4 << 20, "ec2": 4 << 20, "rest-xml": 8 << 20}
+LIMITS = {"query": 4 << 20, "ec2": 4 << 20, "rest-xml": 8 << 20, FUNCTION_URL: 6 << 20}
 EXACT = auth.PayloadMode.EXACT
 
 

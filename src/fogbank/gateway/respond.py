@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,14 @@ from fogbank.store.chunks import CHUNK, sealed_size
 from fogbank.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from fogbank.core.call import Content
     from fogbank.store.blobs import Blobs
 
 CLOSE = ("connection", "close")
 SERVER = ("server", "Fogbank")
+_log = logging.getLogger("fogbank.gateway")
 FEW = 64  # files that are looked at on the event loop
 
 
@@ -68,6 +72,8 @@ def size_of(method: str, response: HttpResponse) -> int:
         return 0
     if isinstance(body, bytes):
         return len(body)
+    if hasattr(body, "__aiter__"):
+        return 0  # nobody knows yet
     return sum(piece.length if isinstance(piece, FileRange) else len(piece) for piece in body)
 
 
@@ -84,7 +90,7 @@ async def check_files(blobs: Blobs, response: HttpResponse) -> None:
     bytes, few are decrypted at once, and become the body; of many, the first chunk is verified.
     """
     body = response.body
-    if isinstance(body, bytes):
+    if isinstance(body, bytes) or hasattr(body, "__aiter__"):
         return
     pieces = [piece for piece in body if isinstance(piece, FileRange)]
     sealed = [piece for piece in pieces if piece.key]
@@ -136,6 +142,8 @@ async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs)
         protocol.response_empty(response.status, headers)
     elif isinstance(body, bytes):
         protocol.response_bytes(response.status, headers, body)
+    elif hasattr(body, "__aiter__"):
+        await send_stream(protocol, response.status, headers, body)
     elif len(body) == 1 and isinstance(body[0], FileRange) and not body[0].key:
         piece = body[0]
         path = path_of(blobs, piece.blob)
@@ -145,3 +153,19 @@ async def send(protocol: Any, method: str, response: HttpResponse, blobs: Blobs)
     else:
         with contextlib.suppress(ProtocolClosed):  # a caller that hangs up
             await send_pieces(protocol, response.status, headers, body, lambda blob: path_of(blobs, blob))
+
+
+async def send_stream(
+    protocol: Any, status: int, headers: list[tuple[str, str]], body: AsyncGenerator[bytes, None]
+) -> None:
+    """Send pieces as they come. Whoever makes them is told when the caller hangs up; where making them fails, the answer ends."""
+    transport = protocol.response_stream(status, headers)
+    async with contextlib.aclosing(body):
+        try:
+            async for piece in body:
+                if piece:
+                    await transport.send_bytes(piece)
+        except ProtocolClosed:
+            return
+        except Exception:
+            _log.exception("an answer that streams broke off")

@@ -16,7 +16,7 @@ from fogbank.core.principal import ANONYMOUS, Principal
 from fogbank.gateway import forms
 from fogbank.services import registry
 from fogbank.wire import HttpRequest, load
-from fogbank.wire.hosts import REGION
+from fogbank.wire.hosts import FUNCTION_URL, REGION, is_function_url
 from fogbank.wire.identify import Identified as Meaning
 from fogbank.wire.identify import identify as find_meaning
 from fogbank.wire.indexing import load_index
@@ -98,6 +98,32 @@ class Authorised(msgspec.Struct, frozen=True):
     def identified(self) -> Identified:
         """What it is."""
         return self.parsed.authenticated.identified
+
+
+def claim_of(request: HttpRequest) -> auth.Claim | None:
+    """What a request says of who sends it.
+
+    A preflight request has no credentials; those in its URL are for the request that will follow. At a function's URL, what is not a
+    signature is the function's.
+    """
+    if request.method == "OPTIONS":
+        return None
+    if is_function_url(request.headers.get("host", "")) and not is_signed(request):
+        return None
+    return auth.claim(request)
+
+
+def is_signed(request: HttpRequest) -> bool:
+    """Whether a request to a function's URL has a signature of version 4."""
+    return request.headers.get("authorization", "").startswith("AWS4-") or "X-Amz-Signature=" in request.query
+
+
+def reads_as(identified: Identified) -> tuple[str, bool]:
+    """The protocol that limits a body that is read whole, and whether it is that of somebody who is known, or welcome."""
+    meaning = identified.meaning
+    if meaning.host_kind == FUNCTION_URL:
+        return FUNCTION_URL, True
+    return meaning.protocol, identified.claim is not None
 
 
 def identify(region: Region, received: Received, claim: auth.Claim | None) -> Identified:

@@ -54,10 +54,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_size: int = 256 << 20
     data_events_size: int = 64 << 20
     stop_seconds: int = 10
-    max_body: int = 64 << 20
+    max_body: int = 72 << 20
     max_connections: int = 4096
     pin_workers: bool = True
     lifecycle_day: str = ""
+    functions_concurrency: int = 1000
+    functions_memory: int = 0
+    functions_reach: tuple[str, ...] = ("public",)
+    functions_idle: int = 600
+    logs_size: int = 16 << 30
 
     @property
     def lifecycle_length(self) -> timedelta | None:
@@ -124,6 +129,10 @@ def _host_name(text: str) -> str:
         return name
 
 
+def _reach(text: str) -> str:
+    return text if text == "public" else ("*." if text.startswith("*.") else "") + _host_name(text.removeprefix("*."))
+
+
 def _choice(*words: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in words:
@@ -168,6 +177,15 @@ SETTINGS = (
     Setting("pin_workers", "Keep each worker's server and interpreter on one core (a quarter faster), if there is a core for each."),
     Setting("lifecycle_day", "With dev: how long a day is in S3's lifecycle rules and restores, such as 10s, so that tests see "
             "objects expire; nothing is rounded to midnight then. Empty: a day.", _lifecycle_day),
+    Setting("functions_concurrency", "How many invocations of Lambda functions an account may have at work at once.",
+            None, 1, 100_000),
+    Setting("functions_memory", "The MiB of memory that environments of functions may have together; 0: half of this machine's.",
+            None, 0, 1 << 24),
+    Setting("functions_reach", "What functions reach beside this region: public (any public address), or names and addresses, "
+            "*.example.com for all below. Empty: nothing. Never this machine's or private addresses, unless they are named.", _reach),
+    Setting("functions_idle", "How many seconds an environment of a function that is not called is kept.", None, 1, 86_400),
+    Setting("logs_size", "How many bytes CloudWatch Logs may take on disk; beyond it the oldest events go first.",
+            None, 1 << 24, 1 << 50),
 )  # fmt: skip
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _TYPES: dict[str, type] = {
@@ -175,6 +193,7 @@ _TYPES: dict[str, type] = {
     "tls": bool, "tls_names": list, "log_level": str, "log_format": str, "log_size": int, "events_size": int, "data_events_size": int,
     "stop_seconds": int,
     "max_body": int, "max_connections": int, "pin_workers": bool, "lifecycle_day": str,
+    "functions_concurrency": int, "functions_memory": int, "functions_reach": list, "functions_idle": int, "logs_size": int,
 }  # fmt: skip
 _SHOULD_BE = {
     str: "text in quotes",

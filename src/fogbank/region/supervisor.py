@@ -91,9 +91,12 @@ class Supervisor:
 
     def _run_control(self, announce: Callable[[], None]) -> None:
         announce()
+        settings = msgspec.structs.replace(
+            self._settings, port=self._port
+        )  # the one that was taken, where any would do
         if self._socket is not None:
             self._socket.close()
-        self._control(self._settings)
+        self._control(settings)
 
     # The supervisor's life.
 

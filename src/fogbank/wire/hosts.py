@@ -17,6 +17,9 @@ from fogbank.wire.indexing import load_index
 AWS_SUFFIXES = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws")
 LOCAL_SUFFIXES = ("localhost", "localhost.localstack.cloud", "localhost.localdomain")
 
+FUNCTION_URL = "lambda-url"
+"""The label behind a function URL's id: `<id>.lambda-url.<region>.on.aws`."""
+
 MAX_HOST = 255 + 6
 """A DNS name, a colon and a port."""
 
@@ -34,7 +37,8 @@ class HostName(msgspec.Struct, frozen=True):
     """What a Host header says; empty strings where it says nothing.
 
     `service` is an endpoint prefix of the index. `bucket` may be set beside it, since `lambda.localhost` can be a bucket as well:
-    the signature decides. `kind` is the kind of S3 endpoint: `website`, `control`, `express`, `accesspoint`, …
+    the signature decides. `kind` is the kind of S3 endpoint: `website`, `control`, `express`, `accesspoint`, …; or `lambda-url`, where
+    `bucket` is the URL's id.
     """
 
     service: str = ""
@@ -63,6 +67,11 @@ class Hosts:
         return NOTHING
 
 
+def is_function_url(header: str) -> bool:
+    """Whether a Host header is that of a function's URL."""
+    return f".{FUNCTION_URL}." in header and LOCAL.read(header).kind == FUNCTION_URL
+
+
 def host_name(header: str) -> str:
     """The lower-case name in a Host header, without port and trailing dot; empty where it is an address or not a name."""
     if len(header) > MAX_HOST:
@@ -78,6 +87,8 @@ def read_labels(name: str, *, local: bool) -> HostName:
     if not name:
         return NOTHING
     labels = name.split(".")
+    if len(labels) > 1 and labels[1] == FUNCTION_URL and len(labels) < 4:
+        return HostName("lambda", labels[2] if len(labels) == 3 else "", labels[0], FUNCTION_URL)
     found = read_s3(labels) or read_service(labels)
     if not local or (found and found.service.startswith("s3")):
         return found or NOTHING

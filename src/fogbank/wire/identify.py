@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.wire.errors import AwsError
-from fogbank.wire.hosts import LOCAL, NOTHING, HostName, Hosts
+from fogbank.wire.hosts import FUNCTION_URL, LOCAL, NOTHING, HostName, Hosts, is_function_url
 from fogbank.wire.http import unquote_form
 from fogbank.wire.indexing import Entry, load_index
 from fogbank.wire.route import Router, compile_router
@@ -89,6 +89,8 @@ def identify(request: HttpRequest, scope: str | None, hosts: Hosts = LOCAL) -> I
     """
     headers = request.headers
     host = hosts.read(headers["host"]) if "host" in headers else NOTHING
+    if host.kind == FUNCTION_URL:
+        return identify_function_url(request, host)
     plan = plan_of_host(host.service) if scope is None else plan_of_scope(scope, host.service)
     if plan.s3:
         return identify_s3(request, plan, host)
@@ -106,6 +108,8 @@ def identify(request: HttpRequest, scope: str | None, hosts: Hosts = LOCAL) -> I
 def needs_body(request: HttpRequest, scope: str | None) -> bool:
     """Whether a request cannot be identified before its body has been read: forms of the query protocol."""
     if request.method != "POST" or not request.headers.get("content-type", "").startswith(FORM):
+        return False
+    if is_function_url(request.headers.get("host", "")):
         return False
     return scope is None or bool(plan_of_scope(scope, "").forms)
 
@@ -193,6 +197,14 @@ def identify_endpoint(request: HttpRequest, endpoint: Endpoint, host: HostName) 
         message = "The specified bucket does not exist"
         raise Unidentified("NoSuchBucket", message, 404, endpoint.protocol, "s3", fields)
     return Identified("s3", found[0], endpoint.protocol, found[1], request, host.bucket, None, host.region, host.kind)
+
+
+def identify_function_url(request: HttpRequest, host: HostName) -> Identified:
+    """A function's URL: whatever is asked there is for the function."""
+    endpoint = router_of("lambda").residual.endpoints[FUNCTION_URL]
+    labels = {"UrlId": host.bucket}
+    operation = endpoint.operations["*"]
+    return Identified("lambda", operation, endpoint.protocol, labels, request, None, None, host.region, host.kind)
 
 
 def by_method(endpoint: Endpoint, request: HttpRequest) -> tuple[str, dict[str, str]] | None:
