@@ -29,8 +29,12 @@ class Answering(Frames):
 
     def received(self, number: int, kind: int, body: bytes) -> None:
         """A command."""
-        service, command, request = body.split(b"\0", 2)
-        name = (service.decode(), command.decode())
+        try:
+            service, command, request = body.split(b"\0", 2)
+            name = (service.decode(), command.decode())
+        except ValueError:  # a UnicodeDecodeError is one
+            self.transport.abort()
+            return
         if kind == ASK:
             self._begin(self._answer(number, name, request), self._tasks)
         elif kind == STREAM:

@@ -22,7 +22,7 @@ import msgspec
 from fogbank.core.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
 ASK, STREAM, PIECE, END, ERROR = range(5)
@@ -38,12 +38,12 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     code: str
     message: str
     status: int | None
-    fields: Mapping[str, Any]
+    fields: dict[str, Any]
 
 
 def tell(error: AwsError) -> bytes:
     """An error as bytes."""
-    return msgspec.msgpack.encode(Told(error.code, error.message, error.status, error.fields))
+    return msgspec.msgpack.encode(Told(error.code, error.message, error.status, dict(error.fields)))
 
 
 def told(data: bytes) -> AwsError:
@@ -94,7 +94,7 @@ class Frames(asyncio.Protocol):
         at = 0
         while len(buffer) - at >= HEAD.size:
             length, number, kind = HEAD.unpack_from(buffer, at)
-            if length > MOST:
+            if not HEAD.size - 4 <= length <= MOST:
                 self.transport.abort()
                 return
             end = at + 4 + length
