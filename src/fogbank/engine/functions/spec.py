@@ -112,9 +112,7 @@ class Network(msgspec.Struct, frozen=True):
     region: str = "127.0.0.1:4566"  # HOST:PORT or the path of a Unix socket
     tls: bool = False  # whether the region's endpoint speaks TLS; its clients inside then do too
     certificates: str = ""  # the file with the certificate authority of the region
-    outside: str | tuple[str, ...] = (
-        "none"  # "none", "all" (public addresses), or host names; "*.example.com" for all below
-    )
+    outside: tuple[str, ...] = ()  # nothing; ("public",): all public addresses; or hosts, "*.example.com" for all below
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -167,7 +165,7 @@ class Hooks(Protocol):
         """The region's clock, in seconds."""
 
     def random_hex(self) -> str:
-        """32 hexadecimal digits, for names of log streams."""
+        """32 hexadecimal digits, for names of log streams and identifiers of extensions."""
 
 
 class Answer(Protocol):
