@@ -185,3 +185,19 @@ def test_only_forms_need_their_body_to_be_identified() -> None:
     assert not needs_body(HttpRequest("POST", "/b/k", "", FORM), "s3")
     assert not needs_body(HttpRequest("PUT", "/", "", FORM), None)
     assert not needs_body(HttpRequest("POST", "/", "", {"x-amz-target": "x"}), "iam")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "PATCH"])
+def test_whatever_is_asked_at_a_functions_url_is_for_the_function(method: str) -> None:
+    host = "abc123.lambda-url.eu-west-1.localhost:4566"
+    form = {
+        "host": host,
+        "content-type": "application/x-www-form-urlencoded",
+        "x-amz-target": "DynamoDB_20120810.GetItem",
+    }
+    request = HttpRequest(method, "/2015-03-31/functions", "Action=x", form, b"", "", "http")
+    found = identify(request, None)
+    assert (found.service, found.operation, found.labels) == ("lambda", "InvokeFunctionUrl", {"UrlId": "abc123"})
+    assert (found.host_region, found.host_kind) == ("eu-west-1", "lambda-url")
+    assert identify(request, "lambda").operation == "InvokeFunctionUrl"
+    assert not needs_body(request, None)
