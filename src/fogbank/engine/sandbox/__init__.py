@@ -1,0 +1,1 @@
+"""Sandboxes: processes of functions, apart from the machine and from each other."""
