@@ -1,0 +1,95 @@
+"""The stats command: rows in groups, and what each group comes to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fogbank.services.logs.insights_aggregates import AGGREGATES
+from fogbank.services.logs.insights_compile import Scope, compiled
+from fogbank.services.logs.insights_rows import Row
+from fogbank.services.logs.insights_syntax import Among, Apply, Const, Like, Node, malformed
+from fogbank.services.logs.insights_values import number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fogbank.services.logs.insights_aggregates import Aggregate
+    from fogbank.services.logs.insights_syntax import Stats
+
+    Getter = Callable[[Row], Any]
+
+MOST_GROUPS: Final = 100_000
+
+
+class TooManyGroupsError(Exception):
+    """A query whose groups do not fit into the memory that it may take."""
+
+
+class Groups:
+    """stats … by …: a barrier. Expressions over aggregates may name what stands before them."""
+
+    full = False
+
+    def __init__(self, command: Stats, scope: Scope) -> None:
+        self._keys = [(item.name, compiled(item.node, scope)) for item in command.by]
+        found = {node.text: node for item in command.items for node in aggregates(item.node)}
+        self._slots = [(name, *_slot(node, scope)) for name, node in found.items()]
+        after = Scope(scope.now, {*found, *(name for name, _ in self._keys)}, closed=True)
+        self._items: list[tuple[str, Getter]] = []
+        for item in command.items:
+            self._items.append((item.name, compiled(item.node, after)))
+            after.made.add(item.name)
+        self._groups: dict[tuple[Any, ...], list[Aggregate]] = {}
+
+    def add(self, row: Row) -> None:
+        key = tuple(_kind(getter(row)) for _, getter in self._keys)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MOST_GROUPS:
+                raise TooManyGroupsError(f"stats has more than {MOST_GROUPS} groups")
+            group = self._groups[key] = [make() for _, make, _ in self._slots]
+        for aggregate, (_, _, getter) in zip(group, self._slots, strict=True):
+            aggregate.add(getter(row), row.at)
+
+    def rows(self) -> Iterator[Row]:
+        for key, group in self._groups.items():
+            row = Row()
+            row.values = dict(zip((name for name, _ in self._keys), key, strict=True))
+            row.values |= {name: each.result() for (name, _, _), each in zip(self._slots, group, strict=True)}
+            for name, getter in self._items:
+                row.values[name] = getter(row)
+            yield row
+
+
+def _kind(value: Any) -> Any:
+    """A value that groups can be told by."""
+    return text(value) if isinstance(value, dict | list) else value
+
+
+def _slot(node: Apply, scope: Scope) -> tuple[Callable[[], Aggregate], Getter]:
+    """What makes an aggregate, and what it takes of a row."""
+    kind = AGGREGATES[node.name]
+    getter: Getter = compiled(node.args[0], scope) if node.args else lambda row: True
+    if kind.most < 2:
+        return kind.make, getter
+    percent = node.args[1]
+    value = number(percent.value) if isinstance(percent, Const) else None
+    if value is None or not 0 <= value <= 100:
+        raise malformed(f"{node.name} takes a percentage from 0 to 100", node.at, node.at + len(node.name))
+    return (lambda: kind.make(float(value))), getter
+
+
+def aggregates(node: Node) -> Iterator[Apply]:
+    """The aggregates in an expression."""
+    if isinstance(node, Apply) and node.name in AGGREGATES:
+        yield node
+        return
+    inner: tuple[Node, ...] = ()
+    if isinstance(node, Apply):
+        inner = node.args
+    elif isinstance(node, Like):
+        inner = (node.value,)
+    elif isinstance(node, Among):
+        inner = (node.value, *node.choices)
+    for each in inner:
+        yield from aggregates(each)
