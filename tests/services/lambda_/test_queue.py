@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogbank.services.lambda_ import queue
+from fogbank.services.lambda_ import gone, queue
+from fogbank.services.lambda_.names import Name
 from fogbank.services.lambda_.queue import Event
 
 if TYPE_CHECKING:
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def event(**given: int) -> Event:
-    fields = {"accepted": queue.microseconds(NOW)} | given
-    return Event(account="123456789012", region="us-east-1", name="f", qualifier="", **fields)
+LINE = ("123456789012", "us-east-1", "f")
+
+
+def event(**given: Any) -> Event:
+    fields = {"accepted": queue.microseconds(NOW), "name": "f"} | given
+    return Event(account="123456789012", region="us-east-1", qualifier="", **fields)
 
 
 def waits(of: Event, most: int) -> list[timedelta]:
@@ -72,25 +76,38 @@ def test_the_queue_gives_what_is_due_in_order(region: LocalRegion) -> None:
 
     region.run(put(5))
     with region.region.store.snapshot() as tx:
-        assert not list(queue.due(tx, NOW - timedelta(seconds=1)))
-        found = list(queue.due(tx, NOW + timedelta(seconds=1)))
+        assert not list(queue.due(tx, LINE, NOW - timedelta(seconds=1), 9))
+        found = queue.due(tx, LINE, NOW + timedelta(seconds=1), 9)
         assert [one.id for one in found] == [f"id-{number}" for number in range(5)]
         assert queue.payload_of(tx, found[3]) == b"3"
-        behind = list(queue.due(tx, NOW + timedelta(seconds=1), (found[1].due, found[1].id)))
-        assert [one.id for one in behind] == ["id-2", "id-3", "id-4"]
+        assert len(queue.due(tx, LINE, NOW + timedelta(seconds=1), 2)) == 2
+
+
+def test_every_function_has_its_line(region: LocalRegion) -> None:
+    async def put() -> None:
+        for number, name in enumerate("bacab"):
+            one = event(name=name)
+            await region.region.store.write(lambda tx, n=number, e=one: queue.put(tx, e, f"id-{n}", b"{}"))  # type: ignore[misc]
+        found = Name("123456789012", "us-east-1", "b")
+        await region.region.store.write(lambda tx: gone.tell(tx, found))
+
+    region.run(put())
+    with region.region.store.snapshot() as tx:
+        assert [line[2] for line in queue.lines(tx)] == ["a", "c"]
+        assert len(list(queue.payloads.scan(tx))) == 3
 
 
 def test_what_is_put_off_moves_and_what_is_done_is_gone(region: LocalRegion) -> None:
     async def run() -> None:
         await region.region.store.write(lambda tx: queue.put(tx, event(), "id", b"{}"))
         with region.region.store.snapshot() as tx:
-            one = next(queue.due(tx, NOW))
+            (one,) = queue.due(tx, LINE, NOW, 9)
         later, when = queue.after_refusal(one.event, NOW)
         await region.region.store.write(lambda tx: queue.again(tx, one, later, when))
         with region.region.store.snapshot() as tx:
             assert not queue.is_there(tx, one)
-            assert not list(queue.due(tx, NOW))
-            moved = next(queue.due(tx, when))
+            assert not queue.due(tx, LINE, NOW, 9)
+            (moved,) = queue.due(tx, LINE, when, 9)
             assert queue.payload_of(tx, moved) == b"{}"
         await region.region.store.write(lambda tx: queue.done(tx, moved))
         with region.region.store.snapshot() as tx:

@@ -45,6 +45,7 @@ class FunctionSpec(msgspec.Struct, frozen=True):
     log_format: str = "Text"  # or "JSON"
     application_log_level: str = "INFO"  # TRACE DEBUG INFO WARN ERROR FATAL; for JSON only
     system_log_level: str = "INFO"  # DEBUG INFO WARN; for JSON only
+    role: str = ""  # the ARN of the execution role: the service's to know
 
 
 class Invocation(msgspec.Struct, frozen=True):

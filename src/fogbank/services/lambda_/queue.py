@@ -1,7 +1,7 @@
 """Asynchronous invocations that wait: kept before they are acknowledged, and until they are done.
 
-    ("lambda.event", due, request id)    what waits; due in microseconds since the epoch
-    ("lambda.payload", request id)       its payload, read when its time has come
+    ("lambda.event", account, region, function, due, request id)    what waits; due in microseconds since the epoch
+    ("lambda.payload", request id)                                  its payload, read when its time has come
 
 An event is crossed out in the transaction that keeps what came of it. One that was being tried when the process died is tried again:
 delivery is at least once.
@@ -16,19 +16,24 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from fogbank.services.lambda_ import gone
 from fogbank.store.record import Record
 from fogbank.store.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fogbank.services.lambda_.names import Name
     from fogbank.store.api import Tx
+
+Line = tuple[str, str, str]  # account, region, name of a function
 
 MOST_RETRIES: Final = 2  # after errors of the function
 AFTER_ERRORS: Final = (timedelta(minutes=1), timedelta(minutes=2))
 FIRST_WAIT: Final = timedelta(seconds=1)  # after throttling and failures of the system
 LONGEST_WAIT: Final = timedelta(minutes=5)
 OLDEST: Final = 21_600  # seconds that an event is kept at most
+MOST_FORGOTTEN: Final = 1000  # at once
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -49,7 +54,11 @@ class Event(Record, version=1):
     refusals: int = 0
     context: str = ""
     trace: str = ""
-    error: str = ""  # how it failed last, in the words of a destination's record
+
+    @property
+    def line(self) -> Line:
+        """The function whose line it waits in."""
+        return self.account, self.region, self.name
 
 
 class Payload(Record, version=1):
@@ -59,14 +68,19 @@ class Payload(Record, version=1):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """An event in the queue: `due` and `id`, which is the invocation's request id, are where it is."""
+    """An event in the queue: `due` and `id`, which is the invocation's request id, are where it is in its function's line."""
 
     due: int
     id: str
     event: Event
 
+    @property
+    def place(self) -> tuple[str, str, str, int, str]:
+        """Its key."""
+        return (*self.event.line, self.due, self.id)
 
-events: Final = Table("lambda.event", Event)  # due, request id
+
+events: Final = Table("lambda.event", Event)  # account, region, function's name, due, request id
 payloads: Final = Table("lambda.payload", Payload)  # request id
 
 
@@ -78,22 +92,30 @@ def microseconds(when: datetime) -> int:
 def put(tx: Tx, event: Event, request_id: str, payload: bytes) -> None:
     """Add an event, to be tried at once."""
     payloads.put(tx, Payload(data=payload), request_id)
-    events.put(tx, event, event.accepted, request_id)
+    events.put(tx, event, *event.line, event.accepted, request_id)
 
 
-def due(tx: Tx, now: datetime, after: tuple[int, str] | None = None, limit: int | None = None) -> Iterator[Waiting]:
-    """The events whose time has come, the longest due first, behind one of them."""
-    end = microseconds(now)
-    for parts, event in events.scan(tx, start_after=after, limit=limit):
-        at, name = int(parts[0]), str(parts[1])
-        if at > end:
+def lines(tx: Tx) -> Iterator[Line]:
+    """The functions that have events, in order. One look at each."""
+    last: Line | None = None
+    while True:
+        parts = next((parts for parts, _ in events.scan(tx, start_after=last, limit=1)), None)
+        if parts is None:
             return
-        yield Waiting(at, name, event)
+        last = (str(parts[0]), str(parts[1]), str(parts[2]))
+        yield last
+
+
+def due(tx: Tx, line: Line, now: datetime, limit: int) -> list[Waiting]:
+    """The first events of a function whose time has come, the longest due first."""
+    end = microseconds(now)
+    found = [Waiting(int(parts[3]), str(parts[4]), event) for parts, event in events.scan(tx, *line, limit=limit)]
+    return [one for one in found if one.due <= end]
 
 
 def is_there(tx: Tx, one: Waiting) -> bool:
     """Whether an event is still to be done."""
-    return events.get(tx, one.due, one.id) is not None
+    return events.get(tx, *one.place) is not None
 
 
 def payload_of(tx: Tx, one: Waiting) -> bytes:
@@ -104,14 +126,24 @@ def payload_of(tx: Tx, one: Waiting) -> bytes:
 
 def done(tx: Tx, one: Waiting) -> None:
     """An event is over: delivered, or given up."""
-    events.delete(tx, one.due, one.id)
+    events.delete(tx, *one.place)
     payloads.delete(tx, one.id)
 
 
 def again(tx: Tx, one: Waiting, event: Event, when: datetime) -> None:
-    """An event is to be tried later."""
-    events.delete(tx, one.due, one.id)
-    events.put(tx, event, microseconds(when), one.id)
+    """An event is to be tried later, unless it is over meanwhile."""
+    if is_there(tx, one):
+        events.delete(tx, *one.place)
+        events.put(tx, event, *event.line, microseconds(when), one.id)
+
+
+@gone.reaction
+def forget(tx: Tx, name: Name) -> None:
+    """What waits for a function that is deleted, or for a version or alias of it, is over; of very many, when they are to be tried."""
+    for parts, event in list(events.scan(tx, name.account, name.region, name.name, limit=MOST_FORGOTTEN)):
+        if name.qualifier in ("", event.qualifier):
+            events.delete(tx, *parts)
+            payloads.delete(tx, str(parts[4]))
 
 
 def after_error(event: Event, now: datetime, most: int) -> tuple[Event, datetime] | None:
