@@ -169,7 +169,7 @@ class Output:
         frame = data.find(FRAME, start)
         end = data.find(b"\n", start, frame if frame >= 0 else len(data))
         if 0 <= end <= start + MAX_EVENT:
-            self._line(data[start:end])
+            self._line(data[start : end + 1])
             return end + 1
         stop = min(x for x in (frame, len(data)) if x >= 0)
         if stop - start > MAX_EVENT:

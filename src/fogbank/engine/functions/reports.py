@@ -105,7 +105,7 @@ class JsonReports:
     def init_report(self, how: str, phase: str, duration_ms: float, status: str, error_type: str) -> list[str]:
         """The end of an initialisation."""
         level = "WARN" if status != SUCCESS else "DEBUG" if how == "on-demand" else "INFO"
-        about = {"initializationType": how, "phase": phase, "status": status}
+        about: dict[str, Any] = {"initializationType": how, "phase": phase, "status": status}
         about |= {"metrics": {"durationMs": round(duration_ms, 3)}} | ({"errorType": error_type} if error_type else {})
         return self._line(level, "platform.initReport", about)
 

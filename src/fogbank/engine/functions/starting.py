@@ -1,0 +1,104 @@
+"""From a function to an environment with a sandbox and a network, ready to be initialised."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fogbank.engine.functions.connection import Connection
+from fogbank.engine.functions.environment import Environment, Origin
+from fogbank.engine.functions.forward import Forward
+from fogbank.engine.functions.proxy import Proxy
+from fogbank.engine.functions.reports import stream_name
+from fogbank.engine.functions.runtimes import CUSTOM, command, interpreters
+from fogbank.engine.functions.spec import Unavailable
+from fogbank.engine.functions.staging import Stage
+from fogbank.engine.functions.variables import for_extensions, variables
+from fogbank.engine.sandbox.spec import SandboxError, SandboxSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fogbank.engine.functions.needs import Launcher, Sandbox
+    from fogbank.engine.functions.spec import FunctionSpec, Hooks, Limits, Network
+    from fogbank.engine.sandbox.spec import Interpreter
+
+
+class Wires:
+    """What listens in a sandbox: the Runtime API, the way to the region, and the way outside if there is one."""
+
+    def __init__(self, network: Network) -> None:
+        self._forward = Forward(network)
+        self._proxy = Proxy(network) if network.outside else None
+        self._server: asyncio.Server | None = None
+
+    async def open(self, sandbox: Sandbox, environment: Environment) -> None:
+        """Listen."""
+        loop = asyncio.get_running_loop()
+        listener = sandbox.listeners["runtime"].dup()
+        self._server = await loop.create_server(lambda: Connection(environment.api), sock=listener)
+        await self._forward.open(sandbox.listeners["region"])
+        if self._proxy:
+            await self._proxy.open(sandbox.listeners["proxy"])
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._server:
+            self._server.close()
+        self._forward.close()
+        if self._proxy:
+            self._proxy.close()
+
+
+class Starter:
+    """Makes environments. `directory`: where /var/runtime is put together."""
+
+    def __init__(self, launcher: Launcher, hooks: Hooks, limits: Limits, network: Network, directory: Path) -> None:
+        self._launcher = launcher
+        self._hooks = hooks
+        self._limits = limits
+        self._network = network
+        self._stage = Stage(directory)
+        self._staging = asyncio.Lock()
+
+    async def start(self, spec: FunctionSpec, how: str, idle: Callable[[Environment], None]) -> Environment:
+        """An environment that is not initialised yet. Raises Unavailable."""
+        interpreter, runtime_dir = await self._runtime(spec.runtime)
+        granted = await self._hooks.environment(spec)
+        digits = self._hooks.random_hex()
+        stream = stream_name(spec, self._hooks.now(), digits)
+        values = variables(spec, granted, self._network, stream, how)
+        wanted = SandboxSpec(
+            name=f"{spec.name[:40]}-{digits[:12]}",
+            task=spec.task,
+            command=command(spec),
+            environment=values,
+            runtime_dir=runtime_dir,
+            interpreter=interpreter,
+            layers=spec.layers,
+            memory=spec.memory,
+            ephemeral=spec.ephemeral,
+            fork=spec.runtime.startswith("python"),
+        )
+        try:
+            sandbox = await self._launcher.start(wanted)
+        except SandboxError as error:
+            raise Unavailable(str(error)) from error
+        wires = Wires(self._network)
+        origin = Origin(sandbox, wires, stream, how, granted.expires, for_extensions(values))
+        environment = Environment(spec, origin, self._hooks, self._limits, idle)
+        try:
+            await wires.open(sandbox, environment)
+        except BaseException:
+            await environment.close()
+            raise
+        return environment
+
+    async def _runtime(self, runtime: str) -> tuple[Interpreter | None, Path | None]:
+        async with self._staging:
+            found = await asyncio.to_thread(interpreters)
+            interpreter = found.get(runtime)
+            if interpreter is None and runtime not in CUSTOM:
+                raise Unavailable(f"this machine has no {runtime}")
+            return interpreter, await asyncio.to_thread(self._stage.runtime_dir, runtime, interpreter)
