@@ -47,8 +47,8 @@ class Layer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Function(Record, version=1):
-    """What a function's versions share. `newest` is the number that was published last; `signing` the ARN of its code signing
-    configuration, if it has one; `recursion` what becomes of recursive loops.
+    """What a function's versions share. `newest` is the number that was published last, and `published` what it had (see versions.py);
+    `signing` is the ARN of its code signing configuration, if it has one; `recursion` what becomes of recursive loops.
     """
 
     account: str
@@ -57,6 +57,7 @@ class Function(Record, version=1):
     created: int
     tags: dict[str, str]
     newest: int = 0
+    published: str = ""
     signing: str = ""
     recursion: str = "Terminate"
 
