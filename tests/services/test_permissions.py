@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.services.events import made as events
 from tests.services.kms import made as kms
 from tests.wire.generate import MINIMAL, Generator
 
@@ -79,6 +80,7 @@ MORE: dict[str, dict[str, Any]] = {
     "s3control:UntagResource": TAGGED | {"TagKeys": ["a"]},
     "s3control:ListTagsForResource": TAGGED,
     **kms.MORE,
+    **events.MORE,
 }
 ROOT_ONLY = {"CreateBucket", "ListBuckets"}  # whose resource is any caller's own account
 
