@@ -6,7 +6,6 @@ out of reach from the moment of their deletion: readers find no stream of that n
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,6 +14,7 @@ from fogbank.services.logs.records import (
     Stream,
     Tally,
     chunks,
+    full,
     indexes,
     segments,
     streams,
@@ -63,15 +63,6 @@ async def carry_out_group(background: Background, payload: bytes) -> None:
         pass
 
 
-@logs.effect(STREAM_KIND)
-async def carry_out_stream(background: Background, payload: bytes) -> None:
-    """Remove the chunks of a deleted stream. Its events in segments are left out when those are next written, or expire."""
-    store, gone = background.region.store, Gone.decode(payload)
-    after: int | None = 0
-    while after is not None:
-        after = await store.write(partial(remove_chunks, gone=gone, after=after), bulk=True)
-
-
 def remove_some(tx: Tx, group: int, now: datetime) -> bool:
     """Remove a part of what a group held; whether there was anything."""
     some = [(segments, where) for where, _ in segments.scan(tx, group, limit=BATCH)]
@@ -89,16 +80,8 @@ def remove_some(tx: Tx, group: int, now: datetime) -> bool:
         streams.delete(tx, *where)
     if not found:
         tallies.delete(tx, group)
+        full.delete(tx, group)
     return bool(found)
-
-
-def remove_chunks(tx: Tx, gone: Gone, after: int) -> int | None:
-    """Remove the chunks of a stream among the next ones of its group; the last that was looked at, None at the end."""
-    found = list(chunks.scan(tx, gone.group, start_after=after, limit=BATCH))
-    for where, chunk in found:
-        if chunk.stream == gone.stream:
-            drop_chunk(tx, where)
-    return int(found[-1][0][1]) if len(found) == BATCH else None
 
 
 def drop_chunk(tx: Tx, where: tuple[Any, ...]) -> None:

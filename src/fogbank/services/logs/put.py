@@ -15,7 +15,7 @@ from fogbank.services.logs.addressing import need_group, need_stream
 from fogbank.services.logs.blocks import FAST, NONCE, OVERHEAD, Columns, column, pack, seal
 from fogbank.services.logs.errors import aborted, invalid
 from fogbank.services.logs.places import write_id
-from fogbank.services.logs.records import DAY, Chunk, Tally, chunks, streams, tallies
+from fogbank.services.logs.records import DAY, Chunk, Full, Tally, chunks, full, is_full, streams, tallies
 from fogbank.services.logs.service import logs
 
 if TYPE_CHECKING:
@@ -144,7 +144,10 @@ def keep(call: Call, group: Group, stream: Stream, packed: Packed) -> int:
         blob=call.tx.put_bytes(packed.sealed),
     )
     chunks.put(call.tx, chunk, group.id, put)
-    tallies.put(call.tx, grown(tally, chunk), group.id)
+    after = grown(tally, chunk)
+    tallies.put(call.tx, after, group.id)
+    if is_full(after) and not is_full(tally):
+        full.put(call.tx, Full(), group.id)
     first = min(stream.first or chunk.first, chunk.first)
     seen = msgspec.structs.replace(stream, first=first, last=max(stream.last, chunk.last), ingested=now)
     streams.put(call.tx, seen, group.id, stream.name)

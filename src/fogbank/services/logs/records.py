@@ -148,6 +148,19 @@ class Index(Record, version=1):
     blocks: tuple[Block, ...]
 
 
+class Full(Record, version=1):
+    """A group that has enough chunks for a segment."""
+
+
+FULL_CHUNKS = 512
+FULL_BYTES = 8 << 20
+
+
+def is_full(tally: Tally | None) -> bool:
+    """Whether a group has so many chunks, or so much in them, that they are put into a segment."""
+    return tally is not None and (tally.chunks >= FULL_CHUNKS or tally.waiting >= FULL_BYTES)
+
+
 def index_times(tx: Tx, key: bytes, old: Stream | None, new: Stream | None) -> None:
     """Keep true what finds streams by the time of their last event, and by their numbers."""
     group = streams.parts(key)[0]
@@ -169,4 +182,5 @@ stream_names = Table("logs.stream_name", Name)  # group's id, number
 tallies = Table("logs.tally", Tally)  # group's id
 chunks = Table("logs.chunk", Chunk)  # group's id, number of the put
 segments = Table("logs.segment", Segment)  # group's id, timestamp of its last event, number
+full = Table("logs.full", Full)  # group's id
 indexes = Table("logs.segment_index", Index)  # group's id, number

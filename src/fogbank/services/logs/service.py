@@ -14,6 +14,7 @@ from fogbank.core.errors import AwsError
 from fogbank.core.service import Service
 from fogbank.services.logs.addressing import address, find_group
 from fogbank.services.logs.granted import policy
+from fogbank.services.logs.queries_scope import queried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +69,23 @@ def tags(call: Call, names: Input, _arn: str) -> Mapping[str, str]:
 
 logs = Service(
     "logs",
-    resources={"group": group, "tagged": tagged, "stream": stream, "all": all_groups},
-    modules=("groups", "streams", "tags", "put", "get", "filter", "retention", "purge"),
+    resources={"group": group, "tagged": tagged, "stream": stream, "all": all_groups, "queried": queried},
+    modules=(
+        "groups",
+        "streams",
+        "tags",
+        "put",
+        "get",
+        "filter",
+        "retention",
+        "encryption",
+        "resource_policies",
+        "purge",
+        "purge_streams",
+        "sealing",
+        "expiry",
+        "bound",
+    ),
     owner=owner,
     policy=policy,
     tags=tags,

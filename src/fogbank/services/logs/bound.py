@@ -1,0 +1,126 @@
+"""How much all groups take on disk, and that it is not more than the operator lets them: the oldest segments go first.
+
+What is in no segment yet is little of each group, and stays. Whatever is removed is told in the log and in metrics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from fogbank.core.service import Gauge
+from fogbank.services.logs.purge import drop_segment
+from fogbank.services.logs.records import segments, tallies
+from fogbank.services.logs.service import logs
+from fogbank.store.record import Record
+from fogbank.store.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from fogbank.core.background import Background
+    from fogbank.services.logs.records import Segment
+    from fogbank.store.api import Tx
+
+    Row = tuple[tuple[Any, ...], Segment]
+
+EVERY: Final = 30.0  # seconds
+BATCH: Final = 200  # segments that are removed in a transaction
+_log = logging.getLogger("fogbank.logs")
+
+
+class Usage(Record, version=1):
+    """What all groups have, as of the last count; and what was removed because it was too much: segments, events, bytes on disk."""
+
+    groups: int = 0
+    events: int = 0
+    raw: int = 0
+    disk: int = 0
+    removed_segments: int = 0
+    removed_events: int = 0
+    removed_disk: int = 0
+
+
+usages = Table("logs.usage", Usage)  # one, without a key
+
+
+@logs.chore(EVERY)
+async def hold_bound(background: Background) -> None:
+    """Count what there is, and remove the oldest segments of all groups while it is too much."""
+    home, limit = background.region, background.options.logs_size
+    usage = await asyncio.to_thread(counted, background)
+    await home.store.write(lambda tx: usages.put(tx, usage))
+    while usage.disk > limit:
+        step = partial(remove, usage=usage, limit=limit, now=home.clock.now())
+        after = await home.store.write(step, bulk=True)
+        if after is None:
+            return
+        fields = {
+            "events": after.removed_events - usage.removed_events,
+            "bytes": after.removed_disk - usage.removed_disk,
+        }
+        _log.warning("log events were removed: there were more than logs_size", extra={"fields": fields})
+        usage = after
+
+
+def counted(background: Background) -> Usage:
+    """What all groups have now."""
+    with background.region.store.snapshot() as tx:
+        usage = usages.get(tx) or Usage()
+        found = [0, 0, 0, 0]
+        for _, tally in tallies.scan(tx):
+            found = [mine + its for mine, its in zip(found, (1, tally.events, tally.raw, tally.disk), strict=True)]
+    return msgspec.structs.replace(usage, groups=found[0], events=found[1], raw=found[2], disk=found[3])
+
+
+def remove(tx: Tx, usage: Usage, limit: int, now: datetime) -> Usage | None:
+    """Remove some of the oldest segments; what there is then. None if there are no segments."""
+    events = disk = number = 0
+    for where, segment in oldest(tx):
+        if usage.disk - disk <= limit or number == BATCH:
+            break
+        drop_segment(tx, where, now)
+        events, disk, number = events + segment.count, disk + segment.size, number + 1
+    if not number:
+        return None
+    after = msgspec.structs.replace(
+        usage,
+        events=usage.events - events,
+        disk=usage.disk - disk,
+        removed_segments=usage.removed_segments + number,
+        removed_events=usage.removed_events + events,
+        removed_disk=usage.removed_disk + disk,
+    )
+    usages.put(tx, after)
+    return after
+
+
+def oldest(tx: Tx) -> Iterator[Row]:
+    """The segments of all groups, by the time of their last event."""
+    of_groups = [of_group(tx, int(where[0])) for where, _ in tallies.scan(tx)]
+    return heapq.merge(*of_groups, key=lambda row: (row[0][1], row[0]))
+
+
+def of_group(tx: Tx, group: int) -> Iterator[Row]:
+    """The segments of a group, by the time of their last event; BATCH at most."""
+    return iter(list(segments.scan(tx, group, limit=BATCH)))
+
+
+def gauges(tx: Tx) -> Iterator[Gauge]:
+    """What there is, as it was counted last."""
+    usage = usages.get(tx) or Usage()
+    yield Gauge("fogbank_logs_groups", "Log groups that have streams or events.", {}, usage.groups)
+    yield Gauge("fogbank_logs_events", "Log events.", {}, usage.events)
+    yield Gauge("fogbank_logs_bytes", "Bytes of log events, as AWS counts them.", {}, usage.raw)
+    yield Gauge("fogbank_logs_disk_bytes", "Bytes that log events take on disk.", {}, usage.disk)
+    yield Gauge("fogbank_logs_removed_events", "Log events removed because of logs_size.", {}, usage.removed_events)
+    yield Gauge("fogbank_logs_removed_bytes", "Bytes on disk of those.", {}, usage.removed_disk)
+
+
+logs.gauges.append(gauges)
