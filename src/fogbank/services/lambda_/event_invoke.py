@@ -6,6 +6,7 @@ for Lambda asynchronous invocations", "Capturing records of Lambda asynchronous 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -176,7 +177,7 @@ def check_destination(call: Call, name: Name, arn: str, wanted: Input) -> None:
 def told(name: Name, config: InvokeConfig) -> dict[str, Any]:
     """A configuration as Lambda tells it."""
     found: dict[str, Any] = {
-        "LastModified": config.modified,
+        "LastModified": datetime.fromtimestamp(config.modified, UTC),
         "FunctionArn": arn_of(name),
         "DestinationConfig": {
             "OnSuccess": {"Destination": config.success} if config.success else {},

@@ -60,19 +60,12 @@ def invoke_with_response_stream(call: Call, req: Input) -> Awaitable[dict[str, A
     return streamed(call, run, found.version, tail=req.get("LogType") == "Tail")
 
 
-@lambda_.operation("write", "function", action=ACTION, takes="FunctionName InvokeArgs")
-def invoke_async(call: Call, req: Input) -> dict[str, Any]:
+@lambda_.operation("act", "function", action=ACTION, takes="FunctionName InvokeArgs")
+def invoke_async(call: Call, req: Input) -> Awaitable[dict[str, Any]]:
     """Have a function run later. AWS's first operation for that; new programs call Invoke."""
-    body = call.body
-    assert body is not None
-    if body.size > MOST_LATER:
-        raise too_large(MOST_LATER)
-    payload = body.data if body.data is not None else b""
-    if body.blob is not None:
-        payload = call.home.blobs.path(body.blob.id).read_bytes()
-    run, _ = asked(call, {**req, "Payload": payload}, MOST_LATER)
-    queue.put(call.tx, event_of(run, "", call), run.id, run.payload)
-    return {"Status": 202}
+    given = {**req, "Payload": req["InvokeArgs"]}
+    run, _ = asked(call, given, MOST_LATER)
+    return accepted(call, run, given, "Status")
 
 
 async def at_once(result: dict[str, Any]) -> dict[str, Any]:
@@ -167,12 +160,12 @@ async def answered(call: Call, run: Run, version: Version, *, tail: bool) -> dic
     return found
 
 
-async def accepted(call: Call, run: Run, req: Input) -> dict[str, Any]:
-    """Keep it, to be run soon: durable before the caller is told."""
+async def accepted(call: Call, run: Run, req: Input, status: str = "StatusCode") -> dict[str, Any]:
+    """Keep it, to be run soon: durable before the caller is told. `status` is what the answer calls it."""
     event = event_of(run, function_of(call, req).qualifier, call)
     await call.home.store.write(lambda tx: queue.put(tx, event, run.id, run.payload))
     asking.wake(call.control)
-    return {"StatusCode": 202}
+    return {status: 202}
 
 
 def event_of(run: Run, qualifier: str, call: Call) -> Event:

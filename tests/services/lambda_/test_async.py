@@ -1,0 +1,321 @@
+"""Asynchronous invocations, with a pool in place of the engine's."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fogbank.core import destinations
+from fogbank.core.destinations import Sender
+from fogbank.engine.functions.spec import CONCURRENT, Throttled
+from fogbank.services.lambda_ import queue
+from services.lambda_.planted import ACCOUNT, ARN, plant, role
+from services.lambda_.standing import standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from services.lambda_.standing import Pool
+    from support.region import LocalRegion
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    with standing(monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def functions(region: LocalRegion, pool: Pool) -> Any:
+    """boto3's client, and the function f, which keeps its events in `seen`."""
+    plant(region)
+    return region.client("lambda")
+
+
+@pytest.fixture
+def seen(pool: Pool) -> list[Any]:
+    """What f was given."""
+    found: list[Any] = []
+    pool.does["f"] = lambda event: found.append(event)
+    return found
+
+
+def send(functions: Any, event: Any, name: str = "f") -> None:
+    answer = functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
+    assert answer["StatusCode"] == 202
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    """Wait for a condition; what a slow machine does late is waited for."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+def waiting(region: LocalRegion) -> list[queue.Event]:
+    with region.region.store.snapshot() as tx:
+        return [event for _, event in queue.events.scan(tx)]
+
+
+def test_an_event_is_run_and_over(region: LocalRegion, functions: Any, seen: list[Any]) -> None:
+    send(functions, {"a": 1})
+    eventually(lambda: not waiting(region))
+    assert seen == [{"a": 1}]
+    with region.region.store.snapshot() as tx:
+        assert not list(queue.payloads.scan(tx))
+
+
+def test_an_event_is_kept_before_it_is_acknowledged(
+    region: LocalRegion, functions: Any, pool: Pool, monkeypatch: Any
+) -> None:
+    from fogbank.services.lambda_ import asking
+
+    monkeypatch.setattr(asking, "wake", lambda _control: None)
+    send(functions, 1)
+    assert len(waiting(region)) == 1
+    found: list[Any] = []
+    pool.does["f"] = found.append
+    region.settle()  # which looks into the queue
+    eventually(lambda: found == [1])
+
+
+def test_many_events_all_run(region: LocalRegion, functions: Any, seen: list[Any]) -> None:
+    for number in range(150):
+        send(functions, number)
+    eventually(lambda: not waiting(region))
+    assert sorted(seen) == list(range(150))
+
+
+def test_errors_are_tried_again_and_then_told(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "failed")
+    role(region, "lambda:InvokeFunction")
+    functions.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnFailure": {"Destination": ARN + "failed"}}
+    )
+    tries: list[int] = []
+    told: list[Any] = []
+
+    def fail(event: Any) -> None:
+        tries.append(event)
+        raise ZeroDivisionError("no")
+
+    pool.does |= {"f": fail, "failed": told.append}
+    send(functions, 7)
+    eventually(lambda: [event.tries for event in waiting(region)] == [1])
+    region.settle()
+    assert len(tries) == 1  # not before a minute has passed
+    for minutes in (1, 2):
+        region.advance(minutes=minutes)
+        region.settle()
+        eventually(lambda: [event.tries for event in waiting(region)] == [2] or not waiting(region))
+    eventually(lambda: not waiting(region))
+    assert tries == [7, 7, 7]
+    region.settle()
+    eventually(lambda: told)
+    record = told[0]
+    assert record["version"] == "1.0"
+    assert record["requestContext"]["functionArn"] == ARN + "f:$LATEST"
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+    assert record["requestPayload"] == 7
+    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    assert record["responsePayload"]["errorType"] == "ZeroDivisionError"
+
+
+def test_success_is_told(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "well")
+    role(region, "lambda:InvokeFunction")
+    functions.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "well"}}
+    )
+    told: list[Any] = []
+    pool.does |= {"f": lambda event: event + 1, "well": told.append}
+    send(functions, 1)
+    eventually(lambda: not waiting(region))
+    region.settle()
+    eventually(lambda: told)
+    assert told[0]["requestContext"]["condition"] == "Success"
+    assert (told[0]["requestPayload"], told[0]["responsePayload"]) == (1, 2)
+
+
+def test_a_role_that_may_not_tell_tells_nobody(
+    region: LocalRegion, functions: Any, pool: Pool, seen: list[Any]
+) -> None:
+    plant(region, "well")
+    role(region)
+    functions.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "well"}}
+    )
+    told: list[Any] = []
+    pool.does["well"] = told.append
+    send(functions, 1)
+    eventually(lambda: seen and not waiting(region))
+    region.settle()
+    assert not waiting(region)
+    assert not told
+
+
+def test_no_retries_where_none_are_wanted(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    functions.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    tries: list[Any] = []
+
+    def fail(event: Any) -> None:
+        tries.append(event)
+        raise ZeroDivisionError
+
+    pool.does["f"] = fail
+    send(functions, 1)
+    eventually(lambda: tries and not waiting(region))
+    assert len(tries) == 1
+
+
+def test_throttled_events_wait_and_are_run_later(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    tries: list[Any] = []
+
+    def throttled(event: Any) -> None:
+        tries.append(event)
+        if len(tries) < 4:
+            raise Throttled(CONCURRENT)
+
+    pool.does["f"] = throttled
+    send(functions, 1)
+    for refusals in (1, 2, 3):
+        eventually(lambda count=refusals: [event.refusals for event in waiting(region)] == [count])  # type: ignore[misc]
+        region.advance(seconds=2**refusals)
+        region.settle()
+    eventually(lambda: not waiting(region))
+    assert len(tries) == 4
+
+
+def test_events_that_are_too_old_are_told(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "failed")
+    role(region, "lambda:InvokeFunction")
+    functions.put_function_event_invoke_config(
+        FunctionName="f",
+        MaximumEventAgeInSeconds=60,
+        DestinationConfig={"OnFailure": {"Destination": ARN + "failed"}},
+    )
+    told: list[Any] = []
+
+    def throttled(_event: Any) -> None:
+        raise Throttled(CONCURRENT)
+
+    pool.does |= {"f": throttled, "failed": told.append}
+    send(functions, 1)
+    eventually(lambda: [event.refusals for event in waiting(region)] == [1])
+    region.advance(seconds=61)
+    region.settle()
+    eventually(lambda: not waiting(region))
+    region.settle()
+    eventually(lambda: told)
+    assert told[0]["requestContext"]["condition"] == "EventAgeExceeded"
+    assert "responseContext" not in told[0]
+
+
+def test_events_for_a_function_that_is_closed_are_told_at_once(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "failed")
+    role(region, "lambda:InvokeFunction")
+    functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    functions.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnFailure": {"Destination": ARN + "failed"}}
+    )
+    told: list[Any] = []
+    pool.does |= {"f": lambda _event: 1 / 0, "failed": told.append}
+    send(functions, 1)
+    eventually(lambda: not waiting(region))
+    region.settle()
+    eventually(lambda: told)
+    assert [spec.name for spec, _ in pool.ran] == ["failed"]
+
+
+def test_one_slow_function_does_not_hold_up_others(
+    region: LocalRegion, functions: Any, pool: Pool, seen: list[Any]
+) -> None:
+    import asyncio
+
+    plant(region, "slow")
+    gate = asyncio.Event()
+    invoke = pool.invoke
+
+    async def slowly(spec: Any, invocation: Any) -> Any:
+        if spec.name == "slow":
+            await gate.wait()
+        return await invoke(spec, invocation)
+
+    pool.invoke = slowly  # type: ignore[method-assign]
+    pool.does["slow"] = lambda event: event
+    for number in range(30):
+        send(functions, number, "slow")
+    send(functions, "x")
+    eventually(lambda: seen == ["x"])
+    assert len(waiting(region)) == 30
+    region.run(_set(gate))
+    eventually(lambda: not waiting(region))
+
+
+async def _set(gate: Any) -> None:
+    gate.set()
+
+
+def test_invoke_async_of_old(region: LocalRegion, functions: Any, seen: list[Any]) -> None:
+    assert functions.invoke_async(FunctionName="f", InvokeArgs=b'{"old": 1}')["Status"] == 202
+    long = json.dumps("x" * 100_000).encode()
+    functions.invoke_async(FunctionName="f", InvokeArgs=long)
+    region.settle()
+    eventually(lambda: len(seen) == 2)
+    assert {"old": 1} in seen
+
+
+def test_functions_as_destinations_of_other_services(region: LocalRegion, functions: Any, seen: list[Any]) -> None:
+    found = destinations.find(ARN + "f")
+    assert found is not None
+    sender = Sender("s3.amazonaws.com", "arn:aws:s3:::b", ACCOUNT)
+
+    def may() -> bool:
+        with region.region.store.snapshot() as tx:
+            bound = region.background.bound("s3", "ListBuckets")
+            from fogbank.core.principal import root_of
+
+            call = region.background.call(tx, root_of(ACCOUNT), bound, {})
+            return found.may(call, ARN + "f", sender)
+
+    with region.region.store.snapshot() as tx:
+        assert found.exists(tx, ARN + "f")
+        assert not found.exists(tx, ARN + "g")
+        assert not found.exists(tx, ARN + "f:dead")
+        assert not found.exists(tx, "arn:aws:lambda:us-east-1:123456789012:layer:f")
+    assert not may()
+    given = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    functions.add_permission(FunctionName="f", SourceArn="arn:aws:s3:::b", SourceAccount=ACCOUNT, **given)
+    assert may()
+    region.run(found.deliver(region.background, ARN + "f", sender, b'{"Records": []}'))
+    eventually(lambda: seen == [{"Records": []}])
+
+
+def test_notifications_of_a_bucket_run_a_function(
+    region: LocalRegion, functions: Any, seen: list[Any], s3: Any, bucket: str
+) -> None:
+    from botocore.exceptions import ClientError
+
+    configuration = {
+        "LambdaFunctionConfigurations": [{"LambdaFunctionArn": ARN + "f", "Events": ["s3:ObjectCreated:*"]}]
+    }
+
+    def configure() -> None:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+
+    with pytest.raises(ClientError) as caught:
+        configure()
+    assert "Unable to validate" in caught.value.response["Error"]["Message"]
+    given = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    functions.add_permission(FunctionName="f", SourceArn="arn:aws:s3:::" + bucket, **given)
+    configure()
+    for number in range(3):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x" * number)
+    region.settle()
+    eventually(lambda: len(seen) == 3)
+    assert [event["Records"][0]["s3"]["object"]["size"] for event in seen] == [0, 1, 2]
