@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.core import destinations
+from fogbank.services import registry
 from services.events.made import FUNCTION, OTHER, QUEUE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from fogbank.core.background import Background
@@ -49,8 +49,9 @@ class Inbox:
 
 
 @pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
+def inbox(monkeypatch: pytest.MonkeyPatch) -> Inbox:
     """What is behind all ARNs of functions and queues."""
+    registry.services()  # those that can be sent to have said so
     made = Inbox()
     monkeypatch.setattr(destinations, "_known", {**destinations._known, "lambda": made, "sqs": made})
     return made

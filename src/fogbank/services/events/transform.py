@@ -15,7 +15,6 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RESERVED: Final = "aws."
 PREDEFINED: Final = {
     "aws.events.rule-arn",
     "aws.events.rule-name",
