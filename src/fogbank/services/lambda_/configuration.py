@@ -147,6 +147,8 @@ def variables(call: Call, req: Input, arn: str, old: Version | None) -> Settings
     if "Environment" in req:
         given = req["Environment"].get("Variables", {})
         environment.check(given)
+        if old and not key and not old.wrapped and given == environment.opened(call.vault, call.invoke, old):
+            return {"kms_key": key}  # nothing changes: what is sealed anew would look different
     elif old and old.environment and (key != old.kms_key or (key and role != old.role)):
         given = environment.opened(call.vault, call.invoke, old)
     else:

@@ -13,6 +13,7 @@ from fogbank.core.service import Permission
 from fogbank.services.lambda_ import (
     activation,
     code,
+    concurrency,
     configuration,
     execution_role,
     gone,
@@ -93,6 +94,7 @@ def create_function(call: Call, req: Input) -> dict[str, Any]:
         signing=signed.checked(call, req.get("CodeSigningConfigArn", "")),
     )
     functions.put(call.tx, function, name.account, name.region, name.name)
+    signed.remember(call.tx, function)
     version = activation.begin_new(call, first(call, req, name, code.keep(call)))
     if req.get("Publish"):
         version = publishing.publish(call, version, "")
@@ -134,9 +136,10 @@ def get_function(call: Call, req: Input) -> dict[str, Any]:
     return made | ({"Tags": found.function.tags} if found.function.tags else {})
 
 
-def reserved(_call: Call, _name: Name) -> dict[str, Any]:
-    """The concurrency that is reserved for a function."""
-    return {}
+def reserved(call: Call, name: Name) -> dict[str, Any]:
+    """The concurrency that is reserved for a function, if there is any."""
+    found = concurrency.reserved_of(call.tx, name)
+    return {} if found is None else {"Concurrency": {"ReservedConcurrentExecutions": found}}
 
 
 @lambda_.operation("read", "function", takes="FunctionName Qualifier")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
 
 LONGEST: Final = 64  # characters of a name
+MOST_NUMBER: Final = 10**10  # above any version's number
 _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:lambda:([a-z0-9-]+):([0-9]{12}):layer:([a-zA-Z0-9_-]+)(?::([0-9]{1,10}))?", re.ASCII
 )
@@ -64,8 +65,15 @@ def layer_of(call: Call, req: Input) -> LayerName:
     if found.region != call.region:
         raise elsewhere(call.region)
     if "VersionNumber" in req:
-        found = msgspec.structs.replace(found, number=req["VersionNumber"])
+        found = msgspec.structs.replace(found, number=checked(req["VersionNumber"]))
     return found
+
+
+def checked(number: int) -> int:
+    """The number of a version."""
+    if not 0 < number < MOST_NUMBER:
+        raise invalid(f"Layer Version Cannot be less than 1 or more than {MOST_NUMBER}.")
+    return number
 
 
 def elsewhere(region: str) -> AwsError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
+from fogbank.engine.functions.runtimes import version_of
 from fogbank.services.lambda_ import environment
 from fogbank.services.lambda_.records import told_time
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # What lists do not tell.
 UNLISTED: Final = (
     "State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode",
+    "RuntimeVersionConfig",
 )  # fmt: skip
 
 
@@ -43,6 +45,7 @@ def configuration(call: Call, version: Version, arn: str = "") -> dict[str, Any]
         "EphemeralStorage": {"Size": version.ephemeral},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": logging(version),
+        "RuntimeVersionConfig": {"RuntimeVersionArn": version_of(version.runtime, version.region)[1]},
         **environment.told(call, version),
         **chosen(version),
         **states(version),
