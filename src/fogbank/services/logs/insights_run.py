@@ -1,7 +1,8 @@
 """Queries, compiled and carried out over rows, with bounded memory.
 
 A query is made of steps, each a function of a row that says whether the row goes on, and of barriers that gather rows: stats keeps
-aggregates, sort the first rows, dedup one row of each kind. Rows come newest first, as AWS shows them, unless the query sorts them the other way.
+aggregates, sort the first rows, dedup one row of each kind. Rows come newest first, as AWS shows them, unless the query sorts them
+the other way.
 """
 
 from __future__ import annotations
