@@ -24,7 +24,7 @@ SHOP = {"source": ["shop"]}
 def rule(events: Any, name: str = "r", pattern: Any = None, *targets: dict[str, Any], **more: Any) -> str:
     """Put a rule, with targets; its ARN. Without targets it has one function."""
     bus = {"EventBusName": more["EventBusName"]} if "EventBusName" in more else {}
-    if "ScheduleExpression" not in more:
+    if "ScheduleExpression" not in more and "EventPattern" not in more:
         more["EventPattern"] = json.dumps(SHOP if pattern is None else pattern)
     arn = events.put_rule(Name=name, **more)["RuleArn"]
     events.put_targets(Rule=name, Targets=list(targets) or [{"Id": "1", "Arn": FUNCTION}], **bus)
