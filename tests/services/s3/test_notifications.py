@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.core import destinations
+from fogbank.services import registry
 from services.helpers import code, dev, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fogbank.core.background import Background
     from fogbank.core.call import Call
     from fogbank.core.destinations import Sender
@@ -52,14 +51,12 @@ class Inbox:
 
 
 @pytest.fixture
-def inbox() -> Iterator[Inbox]:
+def inbox(monkeypatch: pytest.MonkeyPatch) -> Inbox:
     """A destination behind all ARNs of queues, topics and functions."""
+    registry.services()  # those that can be sent to have said so
     made = Inbox()
-    for service in ("sqs", "sns", "lambda"):
-        destinations.register(service, made)
-    yield made
-    for service in ("sqs", "sns", "lambda"):
-        destinations.forget(service)
+    monkeypatch.setattr(destinations, "_known", destinations._known | dict.fromkeys(("sqs", "sns", "lambda"), made))
+    return made
 
 
 def queue(*events: str, arn: str = QUEUE, **filters: str) -> dict[str, Any]:
@@ -120,13 +117,6 @@ def test_validation_of_destinations_can_be_skipped(region: LocalRegion, s3: Any,
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     region.settle()  # the event is dropped: nobody is there to be told
     assert s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"][0]["QueueArn"] == QUEUE
-
-
-def test_eventbridge_is_not_there_yet(s3: Any, bucket: str) -> None:
-    value: dict[str, Any] = {"EventBridgeConfiguration": {}}
-    assert code(s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=value) == (
-        "NotImplemented"
-    )
 
 
 def test_a_configuration_comes_back(s3: Any, bucket: str, inbox: Inbox) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core import destinations
-from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.errors import AwsError
 from fogbank.services.s3 import configuration, notification_rules
 from fogbank.services.s3.access import open_bucket
+from fogbank.services.s3.notification_bridge import MEMBER
 from fogbank.services.s3.notification_delivery import sender, tell_test
 from fogbank.services.s3.notification_rules import TARGETS, Rule
 from fogbank.services.s3.service import s3
@@ -48,8 +49,6 @@ def put_bucket_notification_configuration(
     """Say which events are told to whom. Queues and topics are sent a test event; nothing is told to anybody by an empty one."""
     bucket = open_bucket(call, req)
     value: dict[str, Any] = {**req["NotificationConfiguration"]}
-    if "EventBridgeConfiguration" in value:
-        raise not_implemented("Notifying EventBridge")
     notification_rules.check(value, bucket.region)
     for member in TARGETS:
         value[member] = [{**one, "Id": one.get("Id") or call.ids.uuid()} for one in value.get(member, [])]
@@ -58,7 +57,7 @@ def put_bucket_notification_configuration(
     if not req.get("SkipDestinationValidation", False):
         check_destinations(call, bucket, found)
         tell_test(call, bucket, found)
-    if found:
+    if found or MEMBER in value:
         configuration.keep(call.tx, bucket, KIND, value)
     else:
         configuration.drop(call.tx, bucket, KIND)
@@ -71,7 +70,7 @@ def get_bucket_notification_configuration(
 ) -> dict[str, Any]:
     """Which events are told to whom; nothing where none are."""
     found: dict[str, Any] = configuration.find(call.tx, open_bucket(call, req), KIND) or {}
-    return {member: value for member, value in found.items() if value}
+    return {member: value for member, value in found.items() if value or member == MEMBER}
 
 
 def check_destinations(call: Call, bucket: Bucket, found: list[Rule]) -> None:

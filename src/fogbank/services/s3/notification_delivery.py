@@ -17,6 +17,7 @@ from fogbank.core import destinations
 from fogbank.core.destinations import Sender
 from fogbank.core.principal import service_of
 from fogbank.services.s3 import configuration, happened, notification_events, notification_rules
+from fogbank.services.s3 import notification_bridge as bridge
 from fogbank.services.s3.records import when
 from fogbank.services.s3.service import s3
 from fogbank.store import outbox
@@ -65,10 +66,14 @@ def notify(call: Call, bucket: Bucket, event: str, key: str, which: Object) -> N
 
 def tell(call: Call, bucket: Bucket, event: str, key: str, which: Object, extra: Mapping[str, Any] = NOTHING) -> None:
     """Keep an event, with what it has besides the usual."""
-    found = notification_rules.rules(configuration.find(call.tx, bucket, "notification") or {})
-    met = [rule for rule in found if rule.meets(event, key)]
-    if met:
+    given = configuration.find(call.tx, bucket, "notification") or {}
+    met = [rule for rule in notification_rules.rules(given) if rule.meets(event, key)]
+    bridged = bridge.MEMBER in given and event in bridge.NAMES
+    if met or bridged:
         sequence = notification_events.next_sequence(call.tx, call.now)
+        if bridged:
+            content = bridge.event_of(call, bucket, event, key, which, sequence)
+            line_up(call, bucket, bridge.bus_of(bucket), key, sequence, content)
         for rule in met:
             record = notification_events.record(call, bucket, rule, event, key, which, sequence, extra)
             line_up(call, bucket, rule.arn, key, sequence, {"Records": [record]})
