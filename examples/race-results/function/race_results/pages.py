@@ -182,5 +182,7 @@ def code(url: str) -> bytes:
     import segno
 
     out = BytesIO()
-    segno.make(url, error="m", micro=False).save(out, kind="svg", scale=4, border=4, light="#fff", xmldecl=False)
+    segno.make(url, error="m", micro=False).save(
+        out, kind="svg", scale=4, border=4, light="#fff", xmldecl=False, omitsize=True
+    )
     return out.getvalue()
