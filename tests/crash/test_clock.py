@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from fogbank.services.s3 import invariants
+from fogbank.services import registry
 from fogbank.store import upkeep
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def versioned(region: LocalRegion, s3: Any) -> str:
 def check(region: LocalRegion) -> None:
     """All invariants hold."""
     with region.region.store.snapshot() as tx:
-        assert not [problem.what for problem in invariants.check(tx)]
+        assert not [problem.what for problem in registry.invariants(tx)]
 
 
 def test_versions_stay_in_the_order_of_their_writes(region: LocalRegion, s3: Any, versioned: str) -> None:

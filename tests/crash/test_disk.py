@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from fogbank.control import process
 from fogbank.core import stored
-from fogbank.services.s3 import invariants
+from fogbank.services import registry
 from fogbank.store import disk, upkeep
 from fogbank.store.blobs import Blobs
 from fogbank.store.check import check_records, check_unlinks
@@ -69,7 +69,7 @@ def listed(s3: Any) -> tuple[set[str], set[str]]:
 def problems(region: LocalRegion) -> list[str]:
     """What fsck would tell of the records."""
     with region.region.store.snapshot() as tx:
-        found = [*check_records(tx), *invariants.check(tx), *check_unlinks(tx)]
+        found = [*check_records(tx), *registry.invariants(tx), *check_unlinks(tx)]
     return [each.what for each in found]
 
 

@@ -68,7 +68,6 @@ def alone(data: DataDir) -> None:
 def check(store: SqliteStore, blobs: Blobs) -> list[Problem]:
     """All that is wrong, the lowest layer first. What lies above one that cannot be read is not checked."""
     from fogbank.services import registry
-    from fogbank.services.s3 import invariants
     from fogbank.store import check
     from fogbank.store.api import StoreError
     from fogbank.store.check import Problem
@@ -81,11 +80,11 @@ def check(store: SqliteStore, blobs: Blobs) -> list[Problem]:
         found = list(islice(check.check_records(tx), MOST))
         if found:  # what they refer to is unknown: nothing may be removed
             try:
-                found += [Problem(each.what) for each in islice(invariants.check(tx), MOST)]
+                found += [Problem(each.what) for each in islice(registry.invariants(tx), MOST)]
             except StoreError as error:
                 found.append(Problem(f"the check ended early: {error}"))
             return found + [Problem(each.what) for each in check.check_files(blobs, store, tx)]
-        all_checks = chain(invariants.check(tx), check.check_unlinks(tx), check.check_files(blobs, store, tx))
+        all_checks = chain(registry.invariants(tx), check.check_unlinks(tx), check.check_files(blobs, store, tx))
         return list(islice(all_checks, MOST))
 
 

@@ -43,7 +43,7 @@ def scrub(context: click.Context, data: Path | None, config: Path | None, as_jso
 def scrubbed(store: SqliteStore, blobs: Blobs, *, quiet: bool) -> Scrubbed:
     """Scrub all, with a progress bar, and keep what was found."""
     from fogbank.core.clock import Clock
-    from fogbank.services.s3.holdings import name_holders
+    from fogbank.services import registry
     from fogbank.store import scrubs, upkeep
 
     def now() -> int:
@@ -57,7 +57,7 @@ def scrubbed(store: SqliteStore, blobs: Blobs, *, quiet: bool) -> Scrubbed:
             tally.take(step)
             if isinstance(step, upkeep.Checked):
                 advance(step.size)
-    found = tally.finish(store, name_holders, now())
+    found = tally.finish(store, registry.name_holders, now())
     asyncio.run(store.write(lambda tx: scrubs.keep(tx, found)))
     return found
 

@@ -24,7 +24,6 @@ from fogbank.region import events, health
 from fogbank.region.data import DataDir, master_keys
 from fogbank.region.events import EventReader
 from fogbank.services import registry
-from fogbank.services.s3.holdings import name_holders
 from fogbank.store import outbox, scrubs, upkeep
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -208,7 +207,7 @@ async def scrub(store: Store, blobs: Blobs, clock: Clock) -> None:
             _log.error("corrupt blob", extra={"fields": fields})
         else:
             await asyncio.sleep(step.size / SCRUB_RATE)
-    found = await asyncio.to_thread(tally.finish, store, name_holders, int(clock.now().timestamp()))
+    found = await asyncio.to_thread(tally.finish, store, registry.name_holders, int(clock.now().timestamp()))
     for damage in found.damage:
         _log.error("damaged objects", extra={"fields": {"blob": damage.blob, "objects": damage.holders}})
     await store.write(lambda tx: scrubs.keep(tx, found))

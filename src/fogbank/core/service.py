@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fogbank.core.background import Background
     from fogbank.core.call import Call, Sealing, Taking
     from fogbank.store.api import Tx
+    from fogbank.store.check import Problem
+    from fogbank.store.held import Held
     from fogbank.wire.http import HttpRequest
 
 Input = Mapping[str, Any]
@@ -209,8 +211,9 @@ class Service:
     operations; they are imported when the region starts. What a service does behind requests is in `effects`, the handlers of what
     its transactions emit to the outbox, by kind, and in `chores`; its modules add to both, to `commands`, which the control process
     carries out when asked (core/control.py), and to `gauges`, which tell what metrics show of its state. `resident` makes what it
-    has running there. `cross_origin` gives the headers that an answer to a page of another origin has, by the request and the
-    labels in its address.
+    has running there. For fsck, `holdings` tells every blob that its records refer to (one that nobody tells of is garbage), and
+    `invariants` what is wrong with them. `cross_origin` gives the headers that an answer to a page of another origin has, by the
+    request and the labels in its address.
     """
 
     def __init__(
@@ -246,6 +249,8 @@ class Service:
         self.commands: dict[str, CommandHandler] = {}
         self.resident: Callable[[Background], Resident] | None = None
         self.gauges: list[Callable[[Tx], Iterable[Gauge]]] = []
+        self.holdings: Callable[[Tx], Iterable[Held]] | None = None
+        self.invariants: Callable[[Tx], Iterable[Problem]] | None = None
         self.cross_origin: Callable[[Tx, HttpRequest, Mapping[str, str]], list[tuple[str, str]]] | None = None
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}

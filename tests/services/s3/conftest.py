@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fogbank.services.s3 import invariants
+from fogbank.services import registry
 from fogbank.store.check import check_records, check_unlinks
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ def sound(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if region is not None and "damaged" not in request.fixturenames:
         with region.region.store.snapshot() as tx:
-            problems = [*check_records(tx), *invariants.check(tx), *check_unlinks(tx)]
+            problems = [*check_records(tx), *registry.invariants(tx), *check_unlinks(tx)]
         assert not [problem.what for problem in problems]

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fogbank.services.s3 import invariants
+from fogbank.services import registry
 from services.helpers import FILE, code, kept, parts_kept, pattern
 from services.s3.uploads import complete, start, upload
 from support.region import LocalRegion
@@ -351,7 +351,7 @@ class Versions(RuleBasedStateMachine):
     @invariant()
     def the_records_agree(self) -> None:
         with self.region.region.store.snapshot() as tx:
-            assert [problem.what for problem in invariants.check(tx)] == []
+            assert [problem.what for problem in registry.invariants(tx)] == []
 
     def teardown(self) -> None:
         try:

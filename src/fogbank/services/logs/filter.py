@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.services.logs.addressing import need_group, need_stream
 from fogbank.services.logs.errors import invalid
-from fogbank.services.logs.get import LATEST, MOST, on_unmask, page, searchable
+from fogbank.services.logs.get import MOST, on_unmask, page, searchable
 from fogbank.services.logs.patterns import compile_pattern
-from fogbank.services.logs.places import read_token, write_token
+from fogbank.services.logs.places import LATEST, read_token, write_token
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.reading import Reading, material_of
 from fogbank.services.logs.records import streams

@@ -16,7 +16,7 @@ from fogbank.core.service import Permission
 from fogbank.services.logs.addressing import need_group, need_stream
 from fogbank.services.logs.blocks import OVERHEAD
 from fogbank.services.logs.errors import not_found
-from fogbank.services.logs.places import before, read_pointer, read_token, write_token
+from fogbank.services.logs.places import LATEST, before, read_pointer, read_token, write_token
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.reading import Reading, material_of
 from fogbank.services.logs.service import group as arn_of_group
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 10_000  # events of a page
 LARGEST: Final = 1 << 20  # bytes of a page
-LATEST: Final = 1 << 43  # ms, after all times that an event can have
 BUDGET: Final = 64 << 20  # bytes that are looked at for a page
 
 # What else a record shows beside what every event has: fields of its message.

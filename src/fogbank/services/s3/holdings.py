@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from fogbank.services.s3.records import Object, Segment, objects, parts, uploads, versions
+from fogbank.services.s3.service import s3
 from fogbank.store.check import readable
+from fogbank.store.chunks import sealed_size
+from fogbank.store.held import Held
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from fogbank.store.api import Tx
 
@@ -45,17 +48,12 @@ def holders(tx: Tx) -> Iterator[Holder]:
         yield Holder(bucket, keys.get((bucket, upload), ""), "", part.segments, upload, number)
 
 
-def identify(segment: Segment) -> str:
-    """The id of a segment's blob, as a scrub tells it: a file's, or a small blob's number."""
-    return segment.blob or str(segment.inline)
+def held(tx: Tx) -> Iterator[Held]:
+    """All references to bytes."""
+    for holder in holders(tx):
+        for segment in holder.segments:
+            size = sealed_size(segment.size) if segment.nonce else segment.size
+            yield Held(holder, size, segment.blob, segment.inline)
 
 
-def name_holders(tx: Tx, blobs: Collection[str]) -> dict[str, list[str]]:
-    """Who refers to each of these blobs, as people read it."""
-    found: dict[str, list[str]] = {blob: [] for blob in blobs}
-    if found:
-        for holder in holders(tx):
-            for segment in holder.segments:
-                if (blob := identify(segment)) in found:
-                    found[blob].append(str(holder))
-    return found
+s3.holdings = held

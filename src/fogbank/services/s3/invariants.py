@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from fogbank.services.s3.holdings import holders
 from fogbank.services.s3.records import (
     LAST_STAMP,
     Null,
@@ -23,21 +22,18 @@ from fogbank.services.s3.records import (
     uploads,
     versions,
 )
+from fogbank.services.s3.service import s3
 from fogbank.services.s3.versions import NULL, STAMP_DIGITS
-from fogbank.store.blobs import blob_refs
-from fogbank.store.check import Problem, forget, readable
-from fogbank.store.chunks import sealed_size
+from fogbank.store.check import Problem, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fogbank.services.s3.records import Segment
     from fogbank.store.api import Tx
     from fogbank.store.table import Table
 
     Where = tuple[Any, ...]
 
-PAGE: Final = 1000
 _version = Object.reader("version", "stamp", "marker", "superseded")
 TABLES: Final[tuple[Table[Any], ...]] = (objects, versions, nulls, uploads, parts)
 
@@ -48,7 +44,6 @@ def check(tx: Tx) -> Iterator[Problem]:
     yield from check_contents(tx)
     yield from check_versions(tx)
     yield from check_nulls(tx)
-    yield from check_references(tx)
 
 
 def check_buckets(tx: Tx) -> Iterator[Problem]:
@@ -151,61 +146,4 @@ def unpoint(tx: Tx, where: Where) -> None:
     nulls.delete(tx, *where)
 
 
-def check_references(tx: Tx) -> Iterator[Problem]:
-    """All bytes that are referred to are there, with their size; files are counted, and small blobs referred to once."""
-    counts: Counter[str] = Counter()
-    small: set[int] = set()
-    for holder in holders(tx):
-        for segment in holder.segments:
-            if wrong := wrong_with(tx, segment, small):
-                yield Problem(f"{holder}: {wrong}")
-            if segment.blob:
-                counts[segment.blob] += 1
-            else:
-                small.add(segment.inline)
-        if len(tx.memo) > PAGE:
-            tx.memo.clear()
-    for where, entry in readable(tx, blob_refs):
-        counted = counts[str(where[0])]
-        if counted != entry.refs:
-            what = f"blob {where[0]}: {counted} records refer to it, not {entry.refs}"
-            yield Problem(what, partial(recount, blob=str(where[0]), refs=counted))
-    yield from check_small(tx, small)
-
-
-def wrong_with(tx: Tx, segment: Segment, small: set[int]) -> str:
-    """What is wrong with a segment; `small` are the small blobs that others refer to."""
-    stored = sealed_size(segment.size) if segment.nonce else segment.size
-    if segment.blob:
-        entry = blob_refs.get(tx, segment.blob)
-        size = entry.size if entry is not None and entry.refs else None
-    else:
-        if segment.inline in small:
-            return f"small blob {segment.inline} is another's, too"
-        size = tx.size_of_bytes(segment.inline)
-    what = f"blob {segment.blob or segment.inline}"
-    return "" if size == stored else f"{what} is missing" if size is None else f"{what} has {size} bytes, not {stored}"
-
-
-def check_small(tx: Tx, used: set[int]) -> Iterator[Problem]:
-    """No small blob is kept that nothing refers to."""
-    after = 0
-    while page := tx.list_bytes(after, PAGE):
-        for blob in page:
-            if blob not in used:
-                yield Problem(f"small blob {blob}: nothing refers to it", partial(delete_bytes, blob=blob))
-        after = page[-1]
-
-
-def delete_bytes(tx: Tx, blob: int) -> None:
-    """Remove a small blob."""
-    tx.delete_bytes(blob)
-
-
-def recount(tx: Tx, blob: str, refs: int) -> None:
-    """Count a blob's references anew."""
-    entry = blob_refs.get(tx, blob)
-    if entry is not None and refs:
-        blob_refs.put(tx, msgspec.structs.replace(entry, refs=refs), blob)
-    else:
-        forget(tx, blob)
+s3.invariants = check

@@ -60,6 +60,8 @@ s3 = Paying(
         "website_pages",
         "usage",
         "rewrap",
+        "holdings",
+        "invariants",
     ),
     owner=owner,
     policy=policy,

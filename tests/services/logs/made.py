@@ -1,0 +1,70 @@
+"""Groups, streams and events that tests make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from support.region import LocalRegion
+
+GROUP = "/some/group"
+STREAM = "a-stream"
+
+
+def now_of(region: LocalRegion) -> int:
+    """The region's time in ms."""
+    return int(region.clock.now().timestamp() * 1000)
+
+
+def make(logs: Any, group: str = GROUP, *streams: str, **options: Any) -> None:
+    """A group with streams, one if none are named."""
+    logs.create_log_group(logGroupName=group, **options)
+    for stream in streams or (STREAM,):
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+
+
+def events(*messages: str, at: int, step: int = 1) -> list[dict[str, Any]]:
+    """Events with these messages, `step` ms apart."""
+    return [{"timestamp": at + number * step, "message": message} for number, message in enumerate(messages)]
+
+
+def put(logs: Any, given: list[dict[str, Any]], stream: str = STREAM, group: str = GROUP) -> dict[str, Any]:
+    """Put events; the answer."""
+    answer: dict[str, Any] = logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=given)
+    return answer
+
+
+def messages(answer: dict[str, Any]) -> list[str]:
+    """The messages of a page."""
+    return [event["message"] for event in answer["events"]]
+
+
+def filtered(logs: Any, group: str = GROUP, **options: Any) -> list[str]:
+    """All messages that a search gives, over all its pages."""
+    found = logs.get_paginator("filter_log_events").paginate(logGroupName=group, **options)
+    return [message for page in found for message in messages(page)]
+
+
+def read_all(logs: Any, stream: str = STREAM, group: str = GROUP, **options: Any) -> list[str]:
+    """All messages of a stream, from its head, over all its pages."""
+    found: list[str] = []
+    page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **options)
+    while True:
+        found += messages(page)
+        token = page["nextForwardToken"]
+        page = logs.get_log_events(logGroupName=group, logStreamName=stream, nextToken=token, **options)
+        if page["nextForwardToken"] == token:
+            return found + messages(page)
+
+
+def seal_all(region: LocalRegion, monkeypatch: Any) -> None:
+    """Have all chunks put into segments, however few they are."""
+    from fogbank.services.logs import records, sealing
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "FULL_CHUNKS", 1)
+        with region.region.store.snapshot() as tx:
+            found = [int(where[0]) for where, _ in records.tallies.scan(tx)]
+        for group in found:
+            while region.run(sealing.seal_some(region.region, group)):
+                pass
