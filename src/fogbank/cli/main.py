@@ -16,6 +16,10 @@ COMMANDS = {
     "tour": ("fogbank.cli.tour:tour", "Show a running region at work, and check every answer."),
     "events": ("fogbank.cli.events:events", "Show what was asked of the region, the oldest first."),
     "s3": ("fogbank.cli.s3:s3", "Show what S3 holds, and replicate it elsewhere."),
+    "usage": (
+        "fogbank.cli.usage:usage",
+        "Show what was used in a month, by account and resource, and what it costs by a price file that you can edit.",
+    ),
     "scrub": (
         "fogbank.cli.scrub:scrub",
         "Read every byte again, and name the objects whose bytes are not as they were written.",
