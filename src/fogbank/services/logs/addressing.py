@@ -31,6 +31,13 @@ def find_group(tx: Tx, account: str, region: str, name: str) -> Group | None:
     return groups.get(tx, account, region, name)
 
 
+def group_of_id(tx: Tx, number: int) -> Group | None:
+    """A group, by its id."""
+    where = group_ids.get(tx, number)
+    found = find_group(tx, where.account, where.region, where.name) if where else None
+    return found if found is not None and found.id == number else None
+
+
 def address(call: Call, req: Input) -> Address:
     """Where the addressed group is or would be. InvalidParameterException for none, or for two ways of saying it."""
     name, identifier = req.get("logGroupName"), req.get("logGroupIdentifier") or req.get("resourceIdentifier")

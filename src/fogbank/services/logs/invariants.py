@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fogbank.services.logs.addressing import group_of_id
 from fogbank.services.logs.purge import KIND, Gone
 from fogbank.services.logs.records import (
     Stream,
@@ -29,7 +30,6 @@ from fogbank.store.held import Held
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fogbank.services.logs.records import Group
     from fogbank.store.api import Tx
     from fogbank.store.table import Table
 
@@ -60,20 +60,13 @@ def check_groups(tx: Tx) -> Iterator[Problem]:
             )
     known = {int(where[0]) for where, _ in readable(tx, group_ids)}
     for number in known:
-        if of_id(tx, number) is None:
+        if group_of_id(tx, number) is None:
             yield Problem(f"log group {number}: an id of no group")
     known |= {Gone.decode(payload).group for payload in outbox.payloads(tx, KIND)}
     tables: tuple[Table[Any], ...] = (chunks, segments, streams, tallies)
     for table in tables:
         for number in {int(where[0]) for where, _ in readable(tx, table)} - known:
             yield Problem(f"log group {number}: it is not there, but {table.name} has records of it")
-
-
-def of_id(tx: Tx, number: int) -> Group | None:
-    """The group of an id."""
-    place = group_ids.get(tx, number)
-    group = groups.get(tx, place.account, place.region, place.name) if place else None
-    return group if group is not None and group.id == number else None
 
 
 def point(tx: Tx, where: Where, group: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fogbank.services.logs.addressing import find_group
+from fogbank.services.logs.addressing import group_of_id
 from fogbank.services.logs.blocks import read_column
 from fogbank.services.logs.purge import BATCH, STREAM_KIND, Gone, drop_chunk
-from fogbank.services.logs.records import chunks, group_ids, indexes, segments
+from fogbank.services.logs.records import chunks, indexes, segments
 from fogbank.services.logs.sealing import Taken, replace
 from fogbank.services.logs.service import logs
 
@@ -43,8 +43,7 @@ def remove_chunks(tx: Tx, gone: Gone, after: int) -> int | None:
 
 def holding(tx: Tx, gone: Gone) -> Taken | None:
     """A segment that has events of a stream, to be written anew; None if none has, or the group is gone."""
-    where = group_ids.get(tx, gone.group)
-    group = find_group(tx, where.account, where.region, where.name) if where else None
+    group = group_of_id(tx, gone.group)
     if group is None:
         return None
     for place, segment in segments.scan(tx, gone.group):

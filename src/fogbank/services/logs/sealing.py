@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fogbank.core.errors import AwsError
+from fogbank.services.logs.addressing import group_of_id
 from fogbank.services.logs.blocks import OVERHEAD, SMALL, Columns, column, pack, seal
 from fogbank.services.logs.purge import count, drop_segment
 from fogbank.services.logs.reading import Keys
@@ -29,7 +30,6 @@ from fogbank.services.logs.records import (
     chunks,
     full,
     group_ids,
-    groups,
     indexes,
     is_full,
     segments,
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
     from fogbank.core.background import Background
     from fogbank.core.region import Region
-    from fogbank.services.logs.blocks import Run
+    from fogbank.services.logs.addressing import group_of_id
+from fogbank.services.logs.blocks import Run
     from fogbank.services.logs.records import Group, Place
     from fogbank.store.api import Tx
     from fogbank.store.blobs import BlobWriter
@@ -112,8 +113,7 @@ async def replace(home: Region, taken: Taken) -> bool:
 
 def take(tx: Tx, number: int) -> Taken | None:
     """The oldest chunks of a group, if it is full, and its newest segment, if that is small."""
-    where = group_ids.get(tx, number)
-    group = groups.get(tx, where.account, where.region, where.name) if where else None
+    group = group_of_id(tx, number)
     if group is None or not is_full(tallies.get(tx, number)):
         return None
     found: dict[int, Chunk] = {}
