@@ -46,8 +46,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.background import Background
     from fogbank.core.region import Region
-    from fogbank.services.logs.addressing import group_of_id
-from fogbank.services.logs.blocks import Run
+    from fogbank.services.logs.blocks import Run
     from fogbank.services.logs.records import Group, Place
     from fogbank.store.api import Tx
     from fogbank.store.blobs import BlobWriter
