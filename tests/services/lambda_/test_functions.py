@@ -28,7 +28,13 @@ ARN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
 def given(role: str, **arguments: Any) -> dict[str, Any]:
     """What it takes to make a function."""
     code = {"ZipFile": hello()}
-    return {"FunctionName": "f", "Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": code} | arguments
+    return {
+        "FunctionName": "f",
+        "Runtime": "python3.11",
+        "Handler": "app.handler",
+        "Role": role,
+        "Code": code,
+    } | arguments
 
 
 def test_create_function(client: Any, role: str) -> None:
@@ -58,7 +64,14 @@ def test_create_function(client: Any, role: str) -> None:
     }
     assert {name: answer[name] for name in expected} == expected
     assert answer["LastModified"].endswith("+0000")
-    assert not answer.keys() & {"Environment", "Layers", "VpcConfig", "LastUpdateStatus", "KMSKeyArn", "DeadLetterConfig"}
+    assert not answer.keys() & {
+        "Environment",
+        "Layers",
+        "VpcConfig",
+        "LastUpdateStatus",
+        "KMSKeyArn",
+        "DeadLetterConfig",
+    }
 
 
 def test_a_function_becomes_active(region: LocalRegion, client: Any, role: str) -> None:
@@ -75,7 +88,9 @@ def test_waiters(region: LocalRegion, client: Any, role: str) -> None:
     region.settle()
     for name in ("function_active", "function_active_v2", "function_exists", "function_updated", "function_updated_v2"):
         client.get_waiter(name).wait(FunctionName="f", WaiterConfig={"Delay": 0, "MaxAttempts": 1})
-    client.get_waiter("published_version_active").wait(FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0, "MaxAttempts": 1})
+    client.get_waiter("published_version_active").wait(
+        FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0, "MaxAttempts": 1}
+    )
 
 
 def test_all_of_the_configuration(make: Make) -> None:
@@ -106,7 +121,16 @@ def test_a_name_that_is_taken(client: Any, role: str, make: Make) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["f", f"{ACCOUNT}:f", f"{ACCOUNT}:function:f", "function:f", f"us-east-1:{ACCOUNT}:function:f", ARN, f"{ARN}:$LATEST", "f:$LATEST"],
+    [
+        "f",
+        f"{ACCOUNT}:f",
+        f"{ACCOUNT}:function:f",
+        "function:f",
+        f"us-east-1:{ACCOUNT}:function:f",
+        ARN,
+        f"{ARN}:$LATEST",
+        "f:$LATEST",
+    ],
 )
 def test_forms_of_a_name(client: Any, make: Make, name: str) -> None:
     make()
@@ -150,7 +174,9 @@ def test_arns_say_how_a_version_was_addressed(client: Any, make: Make) -> None:
     make(Publish=True)
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
     told = {
-        qualifier: client.get_function_configuration(FunctionName="f", **({"Qualifier": qualifier} if qualifier else {}))
+        qualifier: client.get_function_configuration(
+            FunctionName="f", **({"Qualifier": qualifier} if qualifier else {})
+        )
         for qualifier in ("", "$LATEST", "1", "live")
     }
     assert {qualifier: one["FunctionArn"] for qualifier, one in told.items()} == {
@@ -164,7 +190,11 @@ def test_arns_say_how_a_version_was_addressed(client: Any, make: Make) -> None:
     [
         ({"Handler": None}, "InvalidParameterValueException", "Runtime and Handler are mandatory parameters"),
         ({"Runtime": None}, "InvalidParameterValueException", "Runtime and Handler are mandatory parameters"),
-        ({"Runtime": "python2.7"}, "InvalidParameterValueException", "python2.7 is no longer supported for creating or updating"),
+        (
+            {"Runtime": "python2.7"},
+            "InvalidParameterValueException",
+            "python2.7 is no longer supported for creating or updating",
+        ),
         ({"Runtime": "cobol"}, "ValidationException", "Member must satisfy enum value set"),
         ({"Runtime": "java21"}, "NotImplemented", "The runtime java21"),
         ({"Role": "nobody"}, "ValidationException", "Member must satisfy regular expression pattern"),
@@ -183,16 +213,30 @@ def test_arns_say_how_a_version_was_addressed(client: Any, make: Make) -> None:
         ({"PackageType": "Image", "Code": {"ImageUri": "x"}}, "NotImplemented", "A function of a container image"),
         ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "InvalidParameterValueException", "JSON log format"),
         ({"LoggingConfig": {"LogGroup": "no spaces"}}, "ValidationException", "regular expression"),
-        ({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::b"}}, "InvalidParameterValueException", "is not that of an SQS queue"),
-        ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"}}, "NotImplemented", "A dead-letter target of sqs"),
+        (
+            {"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::b"}},
+            "InvalidParameterValueException",
+            "is not that of an SQS queue",
+        ),
+        (
+            {"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"}},
+            "NotImplemented",
+            "A dead-letter target of sqs",
+        ),
         ({"Tags": {"aws:mine": "x"}}, "InvalidParameterValueException", "reserved"),
-        ({"Tags": {str(number): "" for number in range(51)}}, "InvalidParameterValueException", "exceeds resource tag limit"),
+        (
+            {"Tags": {str(number): "" for number in range(51)}},
+            "InvalidParameterValueException",
+            "exceeds resource tag limit",
+        ),
         ({"Tags": {"a": "1", "A": "2"}}, "InvalidParameterValueException", "unique without regard to case"),
         ({"CapacityProviderConfig": {}}, "ValidationException", ""),
         ({"FunctionName": "f:1"}, "InvalidParameterValueException", "permitted on Lambda functions only"),
     ],
 )
-def test_what_is_refused(client: Any, region: LocalRegion, role: str, arguments: dict[str, Any], error: str, message: str) -> None:
+def test_what_is_refused(
+    client: Any, region: LocalRegion, role: str, arguments: dict[str, Any], error: str, message: str
+) -> None:
     asked = {name: value for name, value in given(role, **arguments).items() if value is not None}
     refused = refusal(client.create_function, **asked)
     assert (refused["Code"], message in refused["Message"]) == (error, True), refused
@@ -279,7 +323,10 @@ def test_markers_that_were_not_made_here(client: Any, marker: str) -> None:
 
 def test_functions_are_an_accounts_and_a_regions(region: LocalRegion, make: Make) -> None:
     make()
-    for client in (region.client("lambda", key="111122223333", secret="test"), region.client("lambda", region="eu-west-1")):
+    for client in (
+        region.client("lambda", key="111122223333", secret="test"),
+        region.client("lambda", region="eu-west-1"),
+    ):
         assert client.list_functions()["Functions"] == []
         assert code(client.get_function, FunctionName="f") == "ResourceNotFoundException"
 
@@ -287,7 +334,9 @@ def test_functions_are_an_accounts_and_a_regions(region: LocalRegion, make: Make
 def test_delete_function(region: LocalRegion, client: Any, make: Make) -> None:
     make(Publish=True)
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
-    client.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+    client.add_permission(
+        FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+    )
     client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=7)
     assert client.delete_function(FunctionName="f")["ResponseMetadata"]["HTTPStatusCode"] == 204
     for name in ("f", "f:1", "f:live"):
