@@ -63,7 +63,8 @@ class Environment:
         self.stream = origin.stream
         self.how = origin.how
         self.expires = origin.expires
-        self.broken = False
+        self.broken = False  # its sandbox is gone
+        self.resetting = False
         self.frozen = False
         self.initialised = False
         self.idle_since = 0.0
@@ -94,6 +95,11 @@ class Environment:
     def busy(self) -> bool:
         """Whether an invocation runs."""
         return self._exchange is not None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes an invocation, being idle."""
+        return not self.broken and not self.resetting
 
     # --- initialisation
 
@@ -343,7 +349,9 @@ class Environment:
     async def _reset(self, failure: Failed) -> None:
         """Stop all that runs, keep /tmp; the next invocation initialises anew."""
         self.initialised = False
+        self.resetting = True
         await self._stop("TIMEOUT" if failure.error_type == words.TIMED_OUT else "FAILURE")
+        self.resetting = False
         self.idle_since = self._loop.time()
         self._idle(self)
 

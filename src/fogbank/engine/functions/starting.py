@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fogbank.engine.functions.needs import Launcher, Sandbox
-    from fogbank.engine.functions.spec import FunctionSpec, Hooks, Limits, Network
+    from fogbank.engine.functions.spec import FunctionSpec, Granted, Hooks, Limits, Network
     from fogbank.engine.sandbox.spec import Interpreter
+
+
+BEFORE_EXPIRY = 300.0  # seconds, of credentials that live long
 
 
 class Wires:
@@ -61,6 +64,7 @@ class Starter:
         self._network = network
         self._stage = Stage(directory)
         self._staging = asyncio.Lock()
+        self._runtimes: dict[str, tuple[Interpreter | None, Path | None]] = {}
 
     async def start(self, spec: FunctionSpec, how: str, idle: Callable[[Environment], None]) -> Environment:
         """An environment that is not initialised yet. Raises Unavailable."""
@@ -86,7 +90,7 @@ class Starter:
         except SandboxError as error:
             raise Unavailable(str(error)) from error
         wires = Wires(self._network)
-        origin = Origin(sandbox, wires, stream, how, granted.expires, for_extensions(values))
+        origin = Origin(sandbox, wires, stream, how, self._until(granted), for_extensions(values))
         environment = Environment(spec, origin, self._hooks, self._limits, idle)
         try:
             await wires.open(sandbox, environment)
@@ -95,10 +99,19 @@ class Starter:
             raise
         return environment
 
+    def _until(self, granted: Granted) -> float:
+        """When an environment is not to be used any more: before its credentials end."""
+        left = granted.expires - self._hooks.now()
+        return granted.expires - min(BEFORE_EXPIRY, left / 10) if granted.expires else 0.0
+
     async def _runtime(self, runtime: str) -> tuple[Interpreter | None, Path | None]:
-        async with self._staging:
-            found = await asyncio.to_thread(interpreters)
-            interpreter = found.get(runtime)
-            if interpreter is None and runtime not in CUSTOM:
-                raise Unavailable(f"this machine has no {runtime}")
-            return interpreter, await asyncio.to_thread(self._stage.runtime_dir, runtime, interpreter)
+        if runtime not in self._runtimes:
+            async with self._staging:
+                self._runtimes[runtime] = await asyncio.to_thread(self._prepared, runtime)
+        return self._runtimes[runtime]
+
+    def _prepared(self, runtime: str) -> tuple[Interpreter | None, Path | None]:
+        interpreter = interpreters().get(runtime)
+        if interpreter is None and runtime not in CUSTOM:
+            raise Unavailable(f"this machine has no {runtime}")
+        return interpreter, self._stage.runtime_dir(runtime, interpreter)

@@ -1,0 +1,59 @@
+"""The environments of one version of a function."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from fogbank.engine.functions.environment import PROVISIONED
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fogbank.engine.functions.environment import Environment
+    from fogbank.engine.functions.spec import FunctionSpec
+
+
+class Group:
+    """The environments of a key: idle ones (the one used last is taken first), and invocations that wait for one."""
+
+    def __init__(self, spec: FunctionSpec) -> None:
+        self.spec = spec
+        self.environments: set[Environment] = set()
+        self.idle: list[Environment] = []
+        self.waiters: deque[asyncio.Future[Environment]] = deque()
+        self.starting = 0
+        self.target = 0  # environments to be provisioned
+        self.retired = False
+
+    @property
+    def provisioned(self) -> list[Environment]:
+        """The environments that were initialised ahead."""
+        return [environment for environment in self.environments if environment.how == PROVISIONED]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would be lost with it."""
+        return not (self.environments or self.waiters or self.starting or self.target)
+
+    def take(self) -> Environment | None:
+        """An idle environment: provisioned ones first, then the one that was used last."""
+        usable = [environment for environment in self.idle if environment.usable]
+        ahead = [environment for environment in usable if environment.how == PROVISIONED]
+        found = (ahead or usable or [None])[-1]
+        if found:
+            self.idle.remove(found)
+        return found
+
+    def give(self, environment: Environment) -> bool:
+        """Hand an environment to who waits longest; False if nobody does."""
+        while self.waiters:
+            waiter = self.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(environment)
+                return True
+        return False
+
+    def wanting(self) -> bool:
+        """Whether more wait than start."""
+        return sum(not waiter.done() for waiter in self.waiters) > self.starting

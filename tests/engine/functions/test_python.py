@@ -1,0 +1,61 @@
+"""Functions of Python, with AWS's runtime client."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.functions.conftest import Functions, Run
+
+
+def test_a_function_answers_and_stays_warm(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(
+            "import os\nn = []\ndef handler(e, c):\n    n.append(1)\n    return [e, len(n), os.getpid()]"
+        )
+        first, second = await functions.call(spec, b'{"a": 1}'), await functions.call(spec, b'"b"')
+        (event, count, pid), again = json.loads(first.payload), json.loads(second.payload)
+        assert (event, count) == ({"a": 1}, 1)
+        assert again == ["b", 2, pid]
+        assert first.cold
+        assert not second.cold
+        assert first.init_ms > 0 == second.init_ms
+
+    running(work)
+
+
+def test_the_log_has_awss_lines(running: Run) -> None:
+    async def work(functions: Functions) -> tuple[str, str, bytes]:
+        spec = functions.make("def handler(e, c):\n    print('one\\ntwo')\n    return c.aws_request_id")
+        first = await functions.call(spec)
+        return functions.service.log_text, json.loads(first.payload), first.log_tail
+
+    text, request_id, tail = running(work)
+    assert re.fullmatch(
+        rf"""INIT_START Runtime Version: python:3.11.v\d+\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:[0-9a-f]{{64}}
+START RequestId: {request_id} Version: \$LATEST
+one
+two
+END RequestId: {request_id}
+REPORT RequestId: {request_id}\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: 33 MB\t"""
+        rf"Init Duration: \d+\.\d\d ms\t\n",
+        text,
+    )
+    assert tail.decode() == text
+
+
+def test_an_exception_is_an_error_of_the_function(running: Run) -> None:
+    async def work(functions: Functions) -> Any:
+        spec = functions.make("def handler(e, c):\n    raise ValueError('no')")
+        outcome = await functions.call(spec)
+        assert outcome.error == "Unhandled"
+        assert "[ERROR] ValueError: no\nTraceback" in functions.service.log_text
+        assert not (await functions.call(spec)).cold
+        return json.loads(outcome.payload)
+
+    document = running(work)
+    assert document["errorType"] == "ValueError"
+    assert document["errorMessage"] == "no"
+    assert "index.py" in document["stackTrace"][0]
