@@ -121,6 +121,13 @@ def test_what_no_request_is(events: Any) -> None:
     assert put(events, large)[0].keys() == {"EventId"}
 
 
+def test_putting_events_is_a_data_event_of_cloudtrail(region: LocalRegion, events: Any) -> None:
+    events.list_rules()
+    put(events)
+    assert [event["eventName"] for event in region.events("data")] == ["PutEvents"]
+    assert [event["eventName"] for event in region.events("management")] == ["ListRules"]
+
+
 def test_permission_is_asked_for_each_bus(region: LocalRegion, events: Any) -> None:
     events.create_event_bus(Name="b")
     client = user_client(region, "events")
