@@ -13,6 +13,7 @@ lambda_ = Service(
         "layer_version": resources.layer_version,
         "signing_config": resources.signing_config,
         "tagged": resources.tagged,
+        "event_source_mapping": "arn:aws:lambda:{region}:{account}:event-source-mapping:{UUID}",
     },
     modules=(
         "functions",
@@ -39,6 +40,7 @@ lambda_ = Service(
         "provisioned",
         "urls",
         "urls_serving",
+        "event_sources",
     ),
     owner=resources.owner,
     policy=resources.policy,
