@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from fogbank.engine.functions.spec import Limits, Network
+from fogbank.engine.functions.spec import Limits, Network, Unavailable
 
 if TYPE_CHECKING:
     from fogbank.core.background import Options
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 def start(options: Options, hooks: Hooks) -> tuple[Any, Any]:
-    """A launcher and a pool. Nothing runs before the first function does."""
+    """A launcher and a pool. Nothing runs before the first function does. Raises Unavailable where nothing can."""
     from fogbank.engine.functions.pool import Pool  # here: workers run no functions
     from fogbank.engine.sandbox.launcher import Launcher
 
-    launcher = Launcher()
-    return launcher, Pool(launcher, hooks, limits(options), network(options))
+    if options.directory is None:
+        raise Unavailable("There is no data directory.")
+    directory = options.directory / "run" / "functions"
+    launcher = Launcher(directory / "sandboxes")
+    return launcher, Pool(launcher, hooks, limits(options), directory / "mounted", network(options))
 
 
 def limits(options: Options) -> Limits:
@@ -30,5 +33,5 @@ def limits(options: Options) -> Limits:
 def network(options: Options) -> Network:
     """What environments reach."""
     host, port = options.address or ("127.0.0.1", 4566)
-    reach = options.functions_reach
-    return Network(region=f"{host}:{port}", tls=options.tls, outside="all" if "public" in reach else reach or "none")
+    authority = options.directory / "tls" / "ca.pem" if options.tls and options.directory else ""
+    return Network(f"{host}:{port}", options.tls, str(authority), options.functions_reach)
