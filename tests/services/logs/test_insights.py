@@ -191,7 +191,9 @@ def test_expressions(expression: str, result: str | None) -> None:
 
 
 def test_structures() -> None:
-    found = run("fields jsonParse(@message) as j, j.user.id as id | filter j.user.id > 3 | display id", [{"user": {"id": 4}}])
+    found = run(
+        "fields jsonParse(@message) as j, j.user.id as id | filter j.user.id > 3 | display id", [{"user": {"id": 4}}]
+    )
     assert found == [{"id": "4"}]
 
 
@@ -245,7 +247,9 @@ def test_stats() -> None:
     assert run("stats max(v) as most, min(v) as fewest, most - fewest as spread", events) == [
         {"most": "100", "fewest": "1", "spread": "99"}
     ]
-    assert run("stats sum(v) as s by k | stats max(s) as m, count(*) as groups", events) == [{"m": "100", "groups": "3"}]
+    assert run("stats sum(v) as s by k | stats max(s) as m, count(*) as groups", events) == [
+        {"m": "100", "groups": "3"}
+    ]
     assert run("filter v > 1000 | stats count(*)", events) == []
 
 
@@ -263,7 +267,11 @@ def test_sort_limit_and_dedup() -> None:
 
 
 def test_what_a_functions_log_says() -> None:
-    lines = ["START RequestId: 6bc28136-xmpl-4365-b021-0ce6b2e64ab0 Version: $LATEST\n", 'INFO {"a": {"b": 7}} x', REPORT]
+    lines = [
+        "START RequestId: 6bc28136-xmpl-4365-b021-0ce6b2e64ab0 Version: $LATEST\n",
+        'INFO {"a": {"b": 7}} x',
+        REPORT,
+    ]
     query = (
         'filter @type = "REPORT" | fields @requestId, @duration, @billedDuration, @initDuration, '
         "@memorySize / 1000 / 1000 as size, @maxMemoryUsed"

@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from services.helpers import code, permit, refusal, user_client
 
 from fogbank.services.logs import queries_run
 from fogbank.services.logs.insights_process import StoppedError, carried_out
 from fogbank.services.logs.insights_worker import Task, Told
 from fogbank.services.logs.queries_records import KEPT, RUNNING, pages, queries
+from services.helpers import code, permit, refusal, user_client
 from support.region import ACCOUNT
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ def test_a_query(region: LocalRegion, logs: Any) -> None:
     assert answer["statistics"]["recordsScanned"] == 3
     assert answer["statistics"]["bytesScanned"] == len("INFO aERROR bERROR c")
     page = logs.get_query_results(queryId=number, maxItems=1)
-    assert [len(page["results"]), len(logs.get_query_results(queryId=number, nextToken=page["nextToken"])["results"])] == [1, 1]
+    assert [
+        len(page["results"]),
+        len(logs.get_query_results(queryId=number, nextToken=page["nextToken"])["results"]),
+    ] == [1, 1]
 
 
 def test_the_pointer_of_a_result_leads_to_its_event(region: LocalRegion, logs: Any) -> None:
@@ -85,10 +88,15 @@ def test_several_groups_and_the_bounds_of_time(region: LocalRegion, logs: Any) -
     put(region, logs, ["one", "two"])
     put(region, logs, ["three"], group="h", stream="t")
     both = {"logGroupNames": ["g", "h"]}
-    number = logs.start_query(queryString="stats count(*) as n by @log, @logStream | sort n", startTime=0, endTime=1 << 33, **both)
+    number = logs.start_query(
+        queryString="stats count(*) as n by @log, @logStream | sort n", startTime=0, endTime=1 << 33, **both
+    )
     region.settle()
     rows = logs.get_query_results(queryId=number["queryId"])["results"]
-    assert [[field["value"] for field in row] for row in rows] == [[f"{ACCOUNT}:h", "t", "1"], [f"{ACCOUNT}:g", "s", "2"]]
+    assert [[field["value"] for field in row] for row in rows] == [
+        [f"{ACCOUNT}:h", "t", "1"],
+        [f"{ACCOUNT}:g", "s", "2"],
+    ]
     arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:h"
     now = now_of(region) // 1000
     old = logs.start_query(queryString="limit 5", logGroupIdentifiers=[arn], startTime=0, endTime=now - 3600)["queryId"]

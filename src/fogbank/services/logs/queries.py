@@ -27,7 +27,7 @@ from fogbank.services.logs.queries_records import (
     queries,
     read_rows,
 )
-from fogbank.services.logs.queries_scope import chosen, resource_of
+from fogbank.services.logs.queries_scope import addresses, arn_of, chosen
 from fogbank.services.logs.records import STANDARD
 from fogbank.services.logs.service import logs
 from fogbank.store import outbox
@@ -47,7 +47,8 @@ PERCENT: Final = 1000  # milliseconds of a second: queries' times are in seconds
 def others(call: Call, req: Input) -> list[Permission]:
     """What a query needs of the other groups."""
     return [
-        Permission("logs:StartQuery", resource_of(each), {"logGroupName": each.name}) for each in chosen(call, req)[1:]
+        Permission("logs:StartQuery", arn_of(where), {"logGroupIdentifier": arn_of(where).removesuffix(":log-stream:")})
+        for where in addresses(call, req)[1:]
     ]
 
 
@@ -98,7 +99,7 @@ def need(call: Call, req: Input) -> Query:
     return found
 
 
-@logs.operation("scan", "*", takes="queryId nextToken maxItems")
+@logs.operation("scan", "answered", takes="queryId nextToken maxItems")
 def get_query_results(call: Call, req: Input) -> dict[str, Any]:
     """How a query stands, and its results."""
     query = need(call, req)

@@ -1,22 +1,27 @@
-"""Which groups a query is on."""
+"""Which groups a query is on, and what permissions on it are asked on.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs".
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fogbank.services.logs.addressing import group_of_identifier, need_at
+from fogbank.services.logs.addressing import address_of, need_at
 from fogbank.services.logs.errors import invalid
+from fogbank.services.logs.queries_records import queries
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.logs.addressing import Address
     from fogbank.services.logs.records import Group
 
 MOST_GROUPS: Final = 50
 
 
-def chosen(call: Call, req: Input) -> list[Group]:
-    """The groups that a query is on."""
+def addresses(call: Call, req: Input) -> list[Address]:
+    """Where the groups of a query are or would be."""
     ways = [name for name in ("logGroupName", "logGroupNames", "logGroupIdentifiers") if name in req]
     if len(ways) != 1:
         raise invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be specified.")
@@ -25,15 +30,32 @@ def chosen(call: Call, req: Input) -> list[Group]:
     if not 1 <= len(names) <= MOST_GROUPS:
         raise invalid(f"A query can be on 1 to {MOST_GROUPS} log groups.")
     if ways[0] == "logGroupIdentifiers":
-        return [group_of_identifier(call, name) for name in names]
-    return [need_at(call, (call.account, call.region, name)) for name in names]
+        return [address_of(call, name) for name in names]
+    return [(call.account, call.region, name) for name in names]
+
+
+def chosen(call: Call, req: Input) -> list[Group]:
+    """The groups that a query is on."""
+    return [need_at(call, where) for where in addresses(call, req)]
+
+
+def arn_of(where: Address) -> str:
+    """What permissions on a group are asked on."""
+    account, region, name = where
+    return f"arn:aws:logs:{region}:{account}:log-group:{name}:log-stream:"
 
 
 def queried(call: Call, req: Input) -> str:
     """The ARN of the first group that a query is on."""
-    return resource_of(chosen(call, req)[0])
+    return arn_of(addresses(call, req)[0])
 
 
-def resource_of(group: Group) -> str:
-    """What permissions on a group are asked on."""
-    return f"{group.arn}:log-stream:"
+def answered(call: Call, req: Input) -> str:
+    """The ARN of the first group that a query, which is addressed, is on."""
+    query = queries.get(call.tx, call.account, call.region, req["queryId"])
+    return f"{query.groups[0]}:log-stream:" if query else arn_of((call.account, call.region, ""))
+
+
+def some(call: Call, req: Input) -> str:
+    """The ARN of the group that a listing is of, or what listing all is asked on."""
+    return arn_of((call.account, call.region, req.get("logGroupName", "")))

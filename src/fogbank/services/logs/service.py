@@ -14,7 +14,7 @@ from fogbank.core.errors import AwsError
 from fogbank.core.service import Service
 from fogbank.services.logs.addressing import address, find_group
 from fogbank.services.logs.granted import policy
-from fogbank.services.logs.queries_scope import queried
+from fogbank.services.logs.queries_scope import answered, queried, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,15 @@ def tags(call: Call, names: Input, _arn: str) -> Mapping[str, str]:
 
 logs = Service(
     "logs",
-    resources={"group": group, "tagged": tagged, "stream": stream, "all": all_groups, "queried": queried},
+    resources={
+        "group": group,
+        "tagged": tagged,
+        "stream": stream,
+        "all": all_groups,
+        "queried": queried,
+        "answered": answered,
+        "some": some,
+    },
     modules=(
         "groups",
         "streams",
@@ -80,11 +88,21 @@ logs = Service(
         "retention",
         "encryption",
         "resource_policies",
+        "queries",
+        "queries_run",
+        "query_definitions",
+        "metric_filters",
+        "subscription_filters",
+        "subscription_delivery",
+        "export",
+        "export_run",
+        "live_tail",
         "purge",
         "purge_streams",
         "sealing",
         "expiry",
         "bound",
+        "invariants",
     ),
     owner=owner,
     policy=policy,
