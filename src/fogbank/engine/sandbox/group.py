@@ -64,6 +64,10 @@ class Group:
         if self._places.get("cpu", (None, 2))[1] == 1:
             self._write("cpu", "cpu.cfs_quota_us", "", str(quota))
 
+    def free_cpu(self) -> None:
+        """No limit on processor time."""
+        self._write("cpu", "cpu.cfs_quota_us", "cpu.max", "-1", "max")
+
     def freeze(self) -> None:
         """Stop every process, until `thaw`."""
         self._freezer("1", "FROZEN")

@@ -48,6 +48,11 @@ class Launcher:
         self._watch: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """What control groups hold here: of "memory", "cpu", "pids" those that are missing fall to rlimits, or to nobody."""
+        return tuple(self._cgroups.places)
+
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Make a sandbox; nothing runs in it yet. Raises SandboxError, and Unavailable where it can never be."""
         if not _NAME.fullmatch(spec.name):

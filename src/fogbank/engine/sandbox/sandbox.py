@@ -45,7 +45,8 @@ class Sandbox:
         self.frozen = False
         self._group, self._gone = group, gone
         self._ready: asyncio.Future[str] = self._loop.create_future()
-        self._pid, self._pidfd, self._tmp = 0, -1, -1
+        self.pid = 0  # of the first process, on the machine
+        self._pidfd, self._tmp = -1, -1
         self._processes: dict[int, Process] = {}
         self._early: dict[int, int] = {}  # of processes whose start is not known yet
         self._runtime: Process | None = None
@@ -62,7 +63,7 @@ class Sandbox:
 
     def _received(self, message: dict[str, Any], fds: list[int]) -> None:
         if "pid" in message:
-            self._pid, self._pidfd = message["pid"], fds[0]
+            self.pid, self._pidfd = message["pid"], fds[0]
             self._loop.add_reader(self._pidfd, self._ended)
         elif "ready" in message:
             *listeners, self._tmp = fds
@@ -124,22 +125,34 @@ class Sandbox:
 
     async def kill_runtime(self) -> None:
         """Kill the runtime and whatever it has started; extensions stay."""
-        await self._channel.ask("kill", extensions=True)
+        await self._kill_inside(extensions=True)
 
     async def kill_all(self) -> None:
         """Kill everything in the sandbox, which stays."""
-        await self._channel.ask("kill", extensions=False)
+        await self._kill_inside(extensions=False)
+
+    async def _kill_inside(self, extensions: bool) -> None:
+        """Dying takes processor time too, and a thousand processes that fork would use up what there is."""
+        with contextlib.suppress(FileNotFoundError):
+            self._group.free_cpu()
+        await self._channel.ask("kill", extensions=extensions)
+        if not self._limited:
+            self._limit_cpu()
+
+    def _limit_cpu(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+            self._group.limit_cpu(self.spec.memory)
 
     def freeze(self) -> None:
         """Stop everything in it, until `thaw`."""
         self.frozen = True
         with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
-            self._group.freeze() if self._group.freezes else stopping.stop(self._pid)
+            self._group.freeze() if self._group.freezes else stopping.stop(self.pid)
 
     def thaw(self) -> None:
         """Let it go on."""
         with contextlib.suppress(FileNotFoundError):
-            self._group.thaw() if self._group.freezes else stopping.go_on(self._pid)
+            self._group.thaw() if self._group.freezes else stopping.go_on(self.pid)
         self.frozen = False
 
     def end_init(self) -> None:
@@ -147,8 +160,7 @@ class Sandbox:
         if self._limited:
             self._limited.cancel()
             self._limited = None
-            with contextlib.suppress(FileNotFoundError):
-                self._group.limit_cpu(self.spec.memory)
+            self._limit_cpu()
 
     def _tmp_used(self) -> int:
         if self._tmp < 0:
@@ -164,7 +176,7 @@ class Sandbox:
                 min(self._group.memory_now() - self._tmp_used(), self.spec.memory << 20),
             )
         else:
-            now = stopping.memory(self._pid)
+            now = stopping.memory(self.pid)
         self._most = max(self._most, now)
         return now
 
@@ -175,7 +187,7 @@ class Sandbox:
 
     def cpu_time(self) -> float:
         """Seconds of processor time."""
-        return self._group.cpu_time() or stopping.cpu_time(self._pid)
+        return self._group.cpu_time() or stopping.cpu_time(self.pid)
 
     def oom_killed(self) -> bool:
         """Whether something was killed for want of memory since the runtime was started."""
@@ -209,7 +221,10 @@ class Sandbox:
             await asyncio.wait([self.exited])
             return
         self._closing = True
-        self.end_init()
+        if self._limited:
+            self._limited.cancel()
+        with contextlib.suppress(FileNotFoundError):
+            self._group.free_cpu()
         self._kill()
         if self.frozen:
             self.thaw()

@@ -47,6 +47,7 @@ def _prepare(output: int, failed: int) -> None:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # its own /proc/self, as any process has
     kernel.set_name("runtime")
     world.write("/proc/self/oom_score_adj", _SCORE)
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
     os.chdir("/var/task")
 
 
