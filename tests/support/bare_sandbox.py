@@ -26,7 +26,7 @@ class BareProcess:
     async def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        await self.exited
+        await asyncio.wait([self.exited])
 
 
 class BareSandbox:

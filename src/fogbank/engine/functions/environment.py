@@ -18,6 +18,7 @@ from fogbank.engine.functions.reports import SUCCESS, Measured, billed, reports
 from fogbank.engine.functions.runtime_api import RuntimeApi
 from fogbank.engine.functions.runtimes import missing_entrypoint, version_of
 from fogbank.engine.functions.spec import Outcome
+from fogbank.engine.sandbox.spec import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -138,6 +139,8 @@ class Environment:
             return words.timed_out(seconds)
         except Failed as failure:
             return failure
+        except SandboxError as error:
+            return Failed(words.INVALID_ENTRYPOINT, str(error))
         finally:
             self._initialising = None
             self._extensions.open = False
@@ -277,7 +280,7 @@ class Environment:
         self._say(self._reports.end(measured))
         self._tell(current, self._outcome(current, measured))
         if current.failure:
-            self._spawn(self._reset(current.failure))
+            self._begin_reset(current.failure)
         else:
             self.idle_since = self._loop.time()
             self._idle(self)
@@ -328,7 +331,7 @@ class Environment:
             self._exchange.break_off(failure)
             self._finish(self._exchange)
         elif self.initialised:
-            self._spawn(self._reset(failure))
+            self._begin_reset(failure)
 
     def _runtime_gone(self, process: Process, done: asyncio.Future[int]) -> None:
         if self._runtime is process and not done.cancelled():
@@ -346,10 +349,13 @@ class Environment:
         self.broken = True
         self._fail(words.exited(-9, out_of_memory=self._sandbox.oom_killed()))
 
-    async def _reset(self, failure: Failed) -> None:
+    def _begin_reset(self, failure: Failed) -> None:
         """Stop all that runs, keep /tmp; the next invocation initialises anew."""
         self.initialised = False
         self.resetting = True
+        self._spawn(self._reset(failure))
+
+    async def _reset(self, failure: Failed) -> None:
         await self._stop("TIMEOUT" if failure.error_type == words.TIMED_OUT else "FAILURE")
         self.resetting = False
         self.idle_since = self._loop.time()
@@ -357,23 +363,26 @@ class Environment:
 
     async def _stop(self, reason: str) -> None:
         """The shutdown phase: the runtime is killed, extensions are told and have two seconds."""
-        self._runtime = None
-        processes, self._processes = self._processes, []
-        if not self.broken:
-            await self._sandbox.kill_runtime()
-        if processes:
-            deadline = int((time.time() + SHUTDOWN_SECONDS) * 1000)
-            self._extensions.tell("SHUTDOWN", shutdown_event(reason, deadline))
-            told = [
-                extension.name for extension in self._extensions.registered.values() if "SHUTDOWN" in extension.events
-            ]
-            if told and not self.broken:
-                await asyncio.wait([process.exited for process in processes], timeout=SHUTDOWN_SECONDS)
-            if not self.broken:
-                await self._sandbox.kill_all()
+        try:
+            await self._stop_processes(reason)
+        except SandboxError:
+            self.broken = True
         self.api.reset()
         self._extensions.reset()
         self._output.drain()
+
+    async def _stop_processes(self, reason: str) -> None:
+        self._runtime = None
+        processes, self._processes = self._processes, []
+        if self.broken:
+            return
+        await self._sandbox.kill_runtime()
+        if processes:
+            deadline = int((time.time() + SHUTDOWN_SECONDS) * 1000)
+            self._extensions.tell("SHUTDOWN", shutdown_event(reason, deadline))
+            if any("SHUTDOWN" in extension.events for extension in self._extensions.registered.values()):
+                await asyncio.wait([process.exited for process in processes], timeout=SHUTDOWN_SECONDS)
+            await self._sandbox.kill_all()
 
     def freeze(self) -> None:
         """Stop its clocks until the next invocation."""

@@ -40,9 +40,10 @@ class Group:
         """An idle environment: provisioned ones first, then the one that was used last."""
         usable = [environment for environment in self.idle if environment.usable]
         ahead = [environment for environment in usable if environment.how == PROVISIONED]
-        found = (ahead or usable or [None])[-1]
-        if found:
-            self.idle.remove(found)
+        if not usable:
+            return None
+        found = (ahead or usable)[-1]
+        self.idle.remove(found)
         return found
 
     def give(self, environment: Environment) -> bool:
@@ -55,5 +56,6 @@ class Group:
         return False
 
     def wanting(self) -> bool:
-        """Whether more wait than start."""
-        return sum(not waiter.done() for waiter in self.waiters) > self.starting
+        """Whether more wait than will be there soon."""
+        soon = self.starting + sum(environment.resetting for environment in self.environments)
+        return sum(not waiter.done() for waiter in self.waiters) > soon

@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import subprocess
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fogbank.engine.sandbox.spec import Interpreter
+from fogbank.engine.sandbox.runtimes import installed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fogbank.engine.functions.spec import FunctionSpec
 
-PYTHONS = tuple(f"python3.{minor}" for minor in range(8, 15))
-NODES = ("nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x")
 CUSTOM = ("provided.al2", "provided.al2023")
 BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap")
-INSIDE = Path(__file__).parent / "inside"  # what is mounted at /var/runtime
-
-
-@lru_cache(maxsize=1)
-def interpreters() -> dict[str, Interpreter]:
-    """The runtimes that this machine has an interpreter for, and where; looked for once."""
-    found = {name: path for name in PYTHONS if (path := python(name))}
-    node = node_version()
-    found |= {f"nodejs{node[0]}.x": node[1]} if node and f"nodejs{node[0]}.x" in NODES else {}
-    return {name: Interpreter(name, path, (path.parent.parent,)) for name, path in found.items()}
 
 
 def available() -> list[str]:
-    """The names of all runtimes that run here, by AWS's names."""
-    return [*interpreters(), *CUSTOM]
-
-
-def python(name: str) -> Path | None:
-    """An interpreter of a version: the system's, or the newest of pyenv's."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    version = name.removeprefix("python")
-    managed = sorted(root.glob(f"{version}.*/bin/{name}"), key=lambda path: patch(path.parts[-3]))
-    for path in (Path("/usr/bin") / name, Path("/usr/local/bin") / name, *reversed(managed)):
-        if os.access(path, os.X_OK):
-            return path.resolve()
-    return None
-
-
-def patch(version: str) -> int:
-    """The last number of 3.11.7; pre-releases come first."""
-    digits = re.fullmatch(r"\d+\.\d+\.(\d+)", version)
-    return int(digits[1]) if digits else -1
-
-
-def node_version() -> tuple[int, Path] | None:
-    """The major version of this machine's Node.js, and where it is."""
-    for path in (Path("/usr/bin/node"), Path("/usr/local/bin/node")):
-        if os.access(path, os.X_OK):
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
-            version = re.match(r"v(\d+)\.", said)
-            return (int(version[1]), path.resolve()) if version else None
-    return None
+    """The names of all runtimes that run here, by AWS's names. Blocks a moment, the first time."""
+    return [*installed(), *CUSTOM]
 
 
 def version_of(runtime: str, region: str) -> tuple[str, str]:
@@ -76,7 +35,7 @@ def command(spec: FunctionSpec) -> tuple[str, ...]:
     if spec.runtime.startswith("python"):
         return ("bootstrap",)
     if spec.runtime.startswith("nodejs"):
-        return (str(interpreters()[spec.runtime].program), *node_flags(spec), "/var/runtime/index.mjs")
+        return (str(installed()[spec.runtime].program), *node_flags(spec), "/var/runtime/index.mjs")
     return (bootstrap_of(spec) or BOOTSTRAPS[0],)
 
 

@@ -10,10 +10,11 @@ from fogbank.engine.functions.environment import Environment, Origin
 from fogbank.engine.functions.forward import Forward
 from fogbank.engine.functions.proxy import Proxy
 from fogbank.engine.functions.reports import stream_name
-from fogbank.engine.functions.runtimes import CUSTOM, command, interpreters
+from fogbank.engine.functions.runtimes import CUSTOM, command
 from fogbank.engine.functions.spec import Unavailable
 from fogbank.engine.functions.staging import Stage
 from fogbank.engine.functions.variables import for_extensions, variables
+from fogbank.engine.sandbox.runtimes import installed
 from fogbank.engine.sandbox.spec import SandboxError, SandboxSpec
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Starter:
         stream = stream_name(spec, self._hooks.now(), digits)
         values = variables(spec, granted, self._network, stream, how)
         wanted = SandboxSpec(
-            name=f"{spec.name[:40]}-{digits[:12]}",
+            name=f"{spec.name[:40]}-{digits[-20:]}",
             task=spec.task,
             command=command(spec),
             environment=values,
@@ -111,7 +112,7 @@ class Starter:
         return self._runtimes[runtime]
 
     def _prepared(self, runtime: str) -> tuple[Interpreter | None, Path | None]:
-        interpreter = interpreters().get(runtime)
+        interpreter = installed().get(runtime)
         if interpreter is None and runtime not in CUSTOM:
             raise Unavailable(f"this machine has no {runtime}")
         return interpreter, self._stage.runtime_dir(runtime, interpreter)

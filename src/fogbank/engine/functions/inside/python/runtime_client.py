@@ -10,6 +10,7 @@ import socket
 import sys
 
 RUNTIME = "/2018-06-01/runtime/invocation/"
+MAX_ANSWER = 6 * 1024 * 1024 + 100
 HEADERS = (
     "Lambda-Runtime-Aws-Request-Id",
     "Lambda-Runtime-Trace-Id",
@@ -140,8 +141,8 @@ def post(invoke_id: str, kind: str, data: bytes, more: str) -> None:
     """Send an answer, and with it the request for the next invocation."""
     opened = connection.open()
     head = connection.head(f"POST {RUNTIME}{invoke_id}/{kind}", f"{more}Content-Length: {len(data)}\r\n")
-    opened.sendall(head + data + connection.head("GET " + RUNTIME + "next"))
-    connection.asked = True
+    connection.asked = len(data) <= MAX_ANSWER  # a larger one is refused, and ends the runtime
+    opened.sendall(head + data + (connection.head("GET " + RUNTIME + "next") if connection.asked else b""))
     status, _, _ = connection.answer()
     if status != 202:
         sys.stderr.write(f"LAMBDA_RUNTIME Failed to post handler success response. Http response code: {status}.\n")
