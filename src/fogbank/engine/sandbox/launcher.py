@@ -49,6 +49,11 @@ class Launcher:
         self._closed = False
 
     @property
+    def key(self) -> str:
+        """The name of the directories in which its control groups are."""
+        return self._cgroups.name
+
+    @property
     def controls(self) -> tuple[str, ...]:
         """What control groups hold here: of "memory", "cpu", "pids" those that are missing fall to rlimits, or to nobody."""
         return tuple(self._cgroups.places)

@@ -45,6 +45,7 @@ class Sandbox:
         self.frozen = False
         self._group, self._gone = group, gone
         self._ready: asyncio.Future[str] = self._loop.create_future()
+        self._born = asyncio.Event()  # the first process is known, or will never be
         self.pid = 0  # of the first process, on the machine
         self._pidfd, self._tmp = -1, -1
         self._processes: dict[int, Process] = {}
@@ -65,6 +66,7 @@ class Sandbox:
         if "pid" in message:
             self.pid, self._pidfd = message["pid"], fds[0]
             self._loop.add_reader(self._pidfd, self._ended)
+            self._born.set()
         elif "ready" in message:
             *listeners, self._tmp = fds
             for name, fd in zip(PORTS, listeners, strict=True):
@@ -90,6 +92,7 @@ class Sandbox:
 
     def _lost(self) -> None:
         """The first process is gone, or going."""
+        self._born.set()
         self._settle("it ended while it was made")
         for pid in list(self._processes):
             self._process_ended(pid, -signal.SIGKILL)
@@ -225,12 +228,11 @@ class Sandbox:
             self._limited.cancel()
         with contextlib.suppress(FileNotFoundError):
             self._group.free_cpu()
-        self._kill()
-        if self.frozen:
-            self.thaw()
-        if self._pidfd < 0:
-            self._channel.close()
         async with asyncio.timeout(_END):
+            await self._born.wait()
+            self._kill()
+            if self.frozen:
+                self.thaw()
             await asyncio.wait([self.exited])
             self._release()
             while not self._group.remove():
