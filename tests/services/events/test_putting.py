@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fogbank.core.destinations import Sender
-from fogbank.services.events.records import Tally, deliveries, tallies
+from fogbank.services.events.records import Tally, deliveries, spreads, taken, tallies
 from services.events.made import FUNCTION, HERE, OTHER, QUEUE, entry, put, rule
 from services.helpers import allow, code, permit, refusal, user_client
 
@@ -33,9 +34,12 @@ EVENT = json.dumps(
 
 
 def kept(region: LocalRegion) -> int:
-    """How many messages wait."""
+    """How many deliveries wait. Events are kept as long as any, and no longer."""
     with region.region.store.snapshot() as tx:
-        return sum(1 for _ in deliveries.scan(tx))
+        found = [delivery.event for _, delivery in deliveries.scan(tx)]
+        found += [spread.event for _, spread in spreads.scan(tx)]
+        assert {parts[0]: event.needed for parts, event in taken.scan(tx)} == Counter(found)
+        return len(found)
 
 
 def tally(region: LocalRegion) -> Tally:
@@ -217,6 +221,42 @@ def test_a_dead_letter_queue_that_takes_nothing(region: LocalRegion, events: Any
     region.settle()
     assert kept(region) == 0
     assert tally(region) == Tally(triggered=1, invoked=1, failed=1)
+
+
+def test_a_target_that_was_taken_away_is_sent_nothing(region: LocalRegion, events: Any, inbox: Inbox) -> None:
+    rule(events, "r", None, {"Id": "1", "Arn": FUNCTION}, {"Id": "2", "Arn": OTHER})
+    put(events)
+    events.remove_targets(Rule="r", Ids=["1"])
+    region.settle()
+    assert inbox.take() == []
+    assert len(inbox.take(OTHER)) == 1
+    assert kept(region) == 0
+
+
+def test_an_event_that_meets_hundreds_of_rules(region: LocalRegion, events: Any, inbox: Inbox) -> None:
+    for number in range(250):
+        events.put_rule(Name=f"r{number}", EventPattern='{"source": ["shop"]}')
+        events.put_targets(Rule=f"r{number}", Targets=[{"Id": "1", "Arn": FUNCTION, "Input": str(number)}])
+    put(events)
+    assert kept(region) == 102
+    region.settle()
+    region.settle()
+    assert sorted(inbox.take()) == list(range(250))
+    assert kept(region) == 0
+    assert tally(region) == Tally(triggered=250, invoked=250)
+
+
+def test_events_of_any_depth_are_delivered_or_refused(region: LocalRegion, events: Any, inbox: Inbox) -> None:
+    rule(events, "r", None, {"Id": "1", "Arn": FUNCTION}, {"Id": "2", "Arn": OTHER, "InputPath": "$.source"})
+    rule(events, "deep", {"source": ["shop"], "detail": {"a": {"a": {"a": [{"exists": False}]}}}})
+    taken_in = 0
+    for depth in range(800, 1100, 7):
+        (told,) = put(events, entry(Detail='{"a":' * depth + "1" + "}" * depth))
+        assert told.get("ErrorCode", "MalformedDetail") == "MalformedDetail"
+        taken_in += "EventId" in told
+    region.settle()
+    assert kept(region) == 0
+    assert 0 < len(inbox.received) <= 3 * taken_in
 
 
 def test_trying_a_pattern(events: Any) -> None:

@@ -13,17 +13,17 @@ from fogbank.core.identity import sessions
 from fogbank.core.principal import root_of, service_of
 from fogbank.core.service import Permission
 from fogbank.services.events.addressing import BUS_ARN, find_bus
-from fogbank.services.events.failed import Failed
 from fogbank.services.events.matching import event_of
 from fogbank.services.events.records import DEFAULT, Place
-from fogbank.services.events.routing import Taken, take_in
+from fogbank.services.events.routing import Arrival, take_in
+from fogbank.services.events.sending import Failed
 
 if TYPE_CHECKING:
     from fogbank.core.background import Background
     from fogbank.core.call import Call
     from fogbank.core.destinations import Sender
     from fogbank.core.principal import Principal
-    from fogbank.services.events.records import Delivery
+    from fogbank.services.events.sending import Sending
     from fogbank.store.api import Tx
 
 SERVICE: Final = "events.amazonaws.com"
@@ -53,53 +53,56 @@ class EventBuses:
         """Take an event in."""
         place = place_of_arn(arn)
         if place is not None:
-            region, taken = ctx.region, Taken(place, message, ctx.region.clock.now())
-            await region.store.write(lambda tx: take_in(tx, region.ids, taken))
+            region, arrival = ctx.region, Arrival(place, message, ctx.region.clock.now())
+            await region.store.write(lambda tx: take_in(tx, region.ids, arrival))
 
 
 destinations.register("events", EventBuses())
 
 
-async def send(ctx: Background, waiting: Delivery) -> None:
+async def send(ctx: Background, what: Sending) -> None:
     """Pass an event on to another bus, for a rule, and for its role if it has one."""
-    place = place_of_arn(waiting.arn)
+    place = place_of_arn(what.arn)
     if place is None:
         raise Failed("NO_RESOURCE", "there is no such bus")
-    if waiting.hops >= MOST_HOPS:
+    if what.hops >= MOST_HOPS:
         raise Failed("INVALID_PARAMETER", "an event that came from another bus is not passed on again")
 
     def write(tx: Tx) -> None:
-        need(ctx, tx, waiting, place)
-        taken = Taken(place, waiting.message, ctx.region.clock.now(), waiting.hops + 1)
-        take_in(tx, ctx.region.ids, taken)
+        need(ctx, tx, what, place)
+        arrival = Arrival(place, what.message, ctx.region.clock.now(), what.hops + 1)
+        take_in(tx, ctx.region.ids, arrival)
 
     await ctx.region.store.write(write)
 
 
-def need(ctx: Background, tx: Tx, waiting: Delivery, place: Place) -> None:
+def need(ctx: Background, tx: Tx, what: Sending, place: Place) -> None:
     """Raise Failed unless the bus is there, and the rule may put the event on it."""
     if find_bus(tx, place) is None:
         raise Failed("NO_RESOURCE", "there is no such bus")
-    event: dict[str, Any] = event_of(waiting.message)
+    try:
+        event: dict[str, Any] = event_of(what.message)
+    except RecursionError:
+        raise Failed("INVALID_INPUT", "the event is nested too deeply") from None
     keys: dict[str, str | tuple[str, ...]] = {
         "events:source": (event["source"],),
         "events:detail-type": (event["detail-type"],),
         "events:eventbusinvocation": "true",
-        "aws:sourcearn": waiting.place.rule_arn(waiting.rule),
+        "aws:sourcearn": what.rule_arn,
     }
     names = {"EventBusName": place.arn}
-    call = ctx.call(tx, sender(ctx, tx, waiting), ctx.bound("events", "PutEvents"), names, place.region)
+    call = ctx.call(tx, sender(ctx, tx, what), ctx.bound("events", "PutEvents"), names, place.region)
     if not call.may(Permission("events:PutEvents", place.arn, names, keys), place.account):
         raise Failed("NO_PERMISSIONS", "the rule may not put events on the bus")
 
 
-def sender(ctx: Background, tx: Tx, waiting: Delivery) -> Principal:
+def sender(ctx: Background, tx: Tx, what: Sending) -> Principal:
     """Who passes the event on: the target's role, which has to trust EventBridge, or the rule's account."""
-    account, region = waiting.place.account, waiting.place.region
-    if not waiting.role:
+    account, region = what.place.account, what.place.region
+    if not what.role:
         return root_of(account)
-    req = {"RoleArn": waiting.role, "RoleSessionName": "events"}
-    service = service_of(SERVICE, account, waiting.place.rule_arn(waiting.rule))
+    req = {"RoleArn": what.role, "RoleSessionName": "events"}
+    service = service_of(SERVICE, account, what.rule_arn)
     try:
         given = ctx.carry_out(tx, service, ctx.bound("sts", "AssumeRole"), req, region)["Credentials"]
         session = sessions.unseal(ctx.region.vault, given["SessionToken"], given["AccessKeyId"])

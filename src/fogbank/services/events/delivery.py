@@ -1,6 +1,6 @@
 """Deliveries: tried until they succeed, or their time or their attempts are over. What is given up goes to a dead-letter queue.
 
-A target that is not there, or that lets EventBridge not send, is not tried again.
+A target that is not there, or that lets EventBridge not send, is not tried again. One that the rule has no longer is sent nothing.
 
 Source: EventBridge User Guide, "How EventBridge retries delivering events", "Using dead-letter queues to process undelivered events".
 """
@@ -8,7 +8,7 @@ Source: EventBridge User Guide, "How EventBridge retries delivering events", "Us
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,97 +16,139 @@ from fogbank.core import destinations
 from fogbank.core.destinations import Sender
 from fogbank.core.principal import service_of
 from fogbank.core.service import Gauge
-from fogbank.services.events import bus_targets, log_targets
-from fogbank.services.events.failed import Failed
-from fogbank.services.events.records import Tally, deliveries, tallies
-from fogbank.services.events.routing import EFFECT, count
+from fogbank.services.events import bus_targets, log_targets, transform
+from fogbank.services.events.records import Delivery, Tally, deliveries, rules, taken, tallies, targets, when
+from fogbank.services.events.routing import EFFECT, count, need
+from fogbank.services.events.sending import Failed, Sending
 from fogbank.services.events.service import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fogbank.core.background import Background
-    from fogbank.services.events.records import Delivery
+    from fogbank.services.events.records import Event, Rule, Target
     from fogbank.store.api import Tx
 
 SERVICE: Final = "events.amazonaws.com"
 AT_ONCE: Final = 8
+OLDEST: Final = 86_400  # seconds that delivery is tried, where the target does not say
+MOST_ATTEMPTS: Final = 185
 _log = logging.getLogger("fogbank.events")
 
 
 @events.effect(EFFECT, at_once=AT_ONCE)
 async def deliver(ctx: Background, payload: bytes) -> None:
-    """Deliver one message. One that was delivered, or given up, is there no more."""
+    """Deliver an event to a target. What was delivered, or given up, is there no more."""
     name = payload.decode()
     with ctx.region.store.snapshot() as tx:
         waiting = deliveries.get(tx, name)
+        found = found_for(tx, waiting) if waiting else None
     if waiting is None:
         return
+    if found is not None:
+        event, rule, target = found
+        try:
+            await send(ctx, sending(event, rule, target))
+        except Failed as error:
+            await give_up(ctx, found, error.code, str(error))
+        except Exception as error:
+            if not is_over(ctx, waiting, event, target):
+                again = msgspec.structs.replace(waiting, tried=waiting.tried + 1)
+                await ctx.region.store.write(lambda tx: deliveries.put(tx, again, name))
+                raise
+            await give_up(ctx, found, "EXHAUSTED", f"{type(error).__name__}: {error}")
+    await ctx.region.store.write(lambda tx: finish(tx, name, waiting))
+
+
+def found_for(tx: Tx, waiting: Delivery) -> tuple[Event, Rule, Target] | None:
+    """What a delivery is of; None if the rule is gone, or has the target no longer."""
+    event = taken.get(tx, waiting.event)
+    place = event.place.parts if event else ()
+    rule = rules.get(tx, *place, waiting.rule)
+    target = targets.get(tx, *place, waiting.rule, waiting.target)
+    return (event, rule, target) if event and rule and target else None
+
+
+def finish(tx: Tx, name: str, waiting: Delivery) -> None:
+    """Forget a delivery, and its event with the last one."""
+    if deliveries.get(tx, name) is not None:
+        deliveries.delete(tx, name)
+        event = taken.get(tx, waiting.event)
+        if event is not None:
+            need(tx, waiting.event, event, -1)
+
+
+def sending(event: Event, rule: Rule, target: Target) -> Sending:
+    """What a target is sent. Failed where the event cannot be given its form."""
     try:
-        await send(ctx, waiting)
-    except Failed as error:
-        await give_up(ctx, name, waiting, error.code, str(error))
-    except Exception as error:
-        if is_over(ctx, waiting):
-            await give_up(ctx, name, waiting, "EXHAUSTED", f"{type(error).__name__}: {error}")
-            return
-        again = msgspec.structs.replace(waiting, tried=waiting.tried + 1)
-        await ctx.region.store.write(lambda tx: deliveries.put(tx, again, name))
-        raise
-    else:
-        await ctx.region.store.write(lambda tx: deliveries.delete(tx, name))
+        message = message_for(event, rule, target)
+    except (transform.TransformError, RecursionError) as error:
+        raise Failed("INVALID_INPUT", str(error)) from None
+    return Sending(event.place, rule.name, target.arn, target.role or rule.role, message, event.hops)
 
 
-async def send(ctx: Background, waiting: Delivery) -> None:
+def message_for(event: Event, rule: Rule, target: Target) -> bytes:
+    """An event in the form that a target is sent it."""
+    if target.input:
+        return target.input.encode()
+    if target.path:
+        return transform.taken(event.message, target.path)
+    if target.template:
+        known: dict[str, Any] = {
+            "aws.events.rule-arn": event.place.rule_arn(rule.name),
+            "aws.events.rule-name": rule.name,
+            "aws.events.event.ingestion-time": f"{when(event.since):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        return transform.filled(target.template, target.paths, event.message, known)
+    return event.message
+
+
+async def send(ctx: Background, what: Sending) -> None:
     """Send a message to its target; raises Failed where trying again is of no use."""
-    service = (destinations.parse(waiting.arn) or ("",))[0]
+    service = (destinations.parse(what.arn) or ("",))[0]
     if service == "events":
-        await bus_targets.send(ctx, waiting)
+        await bus_targets.send(ctx, what)
     elif service == "logs":
-        await log_targets.send(ctx, waiting)
+        await log_targets.send(ctx, what)
     else:
-        await send_to(ctx, waiting, waiting.arn)
+        await send_to(ctx, what)
 
 
-async def send_to(ctx: Background, waiting: Delivery, arn: str) -> None:
+async def send_to(ctx: Background, what: Sending) -> None:
     """Send a message to a resource whose policy lets EventBridge do so, for this rule."""
-    account = waiting.place.account
-    sender = Sender(SERVICE, waiting.place.rule_arn(waiting.rule), account)
+    arn, account = what.arn, what.place.account
+    sender = Sender(SERVICE, what.rule_arn, account)
     destination = destinations.find(arn)
     with ctx.region.store.snapshot() as tx:
         if destination is None or not destination.exists(tx, arn):
             raise Failed("NO_RESOURCE", "the target is not there")
         principal = service_of(SERVICE, account, sender.source)
-        call = ctx.call(tx, principal, ctx.bound("events", "PutEvents"), {}, waiting.place.region)
+        call = ctx.call(tx, principal, ctx.bound("events", "PutEvents"), {}, what.place.region)
         if not destination.may(call, arn, sender):
             raise Failed("NO_PERMISSIONS", "the target's policy does not let EventBridge send for this rule")
-    await destination.deliver(ctx, arn, sender, waiting.message)
+    await destination.deliver(ctx, arn, sender, what.message)
 
 
-def is_over(ctx: Background, waiting: Delivery) -> bool:
-    """Whether a message that failed once more is tried no more."""
-    age = int(ctx.region.clock.now().timestamp()) - waiting.since
-    return waiting.tried >= waiting.attempts or age >= waiting.age
+def is_over(ctx: Background, waiting: Delivery, event: Event, target: Target) -> bool:
+    """Whether what failed once more is tried no more."""
+    age = int(ctx.region.clock.now().timestamp()) - event.since
+    attempts = target.attempts if target.attempts >= 0 else MOST_ATTEMPTS
+    return waiting.tried >= attempts or age >= (target.age if target.age >= 0 else OLDEST)
 
 
-async def give_up(ctx: Background, name: str, waiting: Delivery, code: str, why: str) -> None:
-    """Send a message to its dead-letter queue, if it has one, and forget it."""
-    fields = {"rule": waiting.place.rule_arn(waiting.rule), "arn": waiting.arn, "code": code, "why": why}
+async def give_up(ctx: Background, found: tuple[Event, Rule, Target], code: str, why: str) -> None:
+    """Send an event to the target's dead-letter queue, if it has one."""
+    event, rule, target = found
+    fields = {"rule": event.place.rule_arn(rule.name), "arn": target.arn, "code": code, "why": why}
     _log.warning("an event is not delivered", extra={"fields": fields})
     kept = 0
-    if waiting.dead_letters:
+    if target.dead_letters:
         try:
-            await send_to(ctx, waiting, waiting.dead_letters)
+            await send_to(ctx, Sending(event.place, rule.name, target.dead_letters, "", event.message, event.hops))
             kept = 1
         except Failed as error:
             _log.warning("its dead-letter queue cannot take it", extra={"fields": {**fields, "why": str(error)}})
-
-    def forget(tx: Tx) -> None:
-        if deliveries.get(tx, name) is not None:
-            deliveries.delete(tx, name)
-            count(tx, failed=1, dead_lettered=kept)
-
-    await ctx.region.store.write(forget)
+    await ctx.region.store.write(lambda tx: count(tx, failed=1, dead_lettered=kept))
 
 
 def gauges(tx: Tx) -> Iterator[Gauge]:

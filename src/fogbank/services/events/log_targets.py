@@ -12,11 +12,11 @@ import msgspec
 
 from fogbank.core.errors import AwsError
 from fogbank.core.principal import service_of
-from fogbank.services.events.failed import Failed
+from fogbank.services.events.sending import Failed
 
 if TYPE_CHECKING:
     from fogbank.core.background import Background
-    from fogbank.services.events.records import Delivery
+    from fogbank.services.events.sending import Sending
 
 SERVICE: Final = "events.amazonaws.com"
 GROUP: Final = re.compile(
@@ -25,17 +25,17 @@ GROUP: Final = re.compile(
 HOPELESS: Final = {"AccessDeniedException": "NO_PERMISSIONS", "ResourceNotFoundException": "NO_RESOURCE"}
 
 
-async def send(ctx: Background, waiting: Delivery) -> None:
+async def send(ctx: Background, what: Sending) -> None:
     """Write an event to a group whose resource policy lets EventBridge do so."""
-    found = GROUP.fullmatch(waiting.arn)
-    if found is None or found[2] != waiting.place.account:
+    found = GROUP.fullmatch(what.arn)
+    if found is None or found[2] != what.place.account:
         raise Failed("NO_RESOURCE", "there is no such log group")
     now = ctx.region.clock.now()
-    stream = {"logGroupName": found[3], "logStreamName": f"{now:%Y/%m/%d}/{waiting.rule}"}
+    stream = {"logGroupName": found[3], "logStreamName": f"{now:%Y/%m/%d}/{what.rule}"}
     try:
-        await make(ctx, waiting, stream)
+        await make(ctx, what, stream)
         await call(
-            ctx, waiting, "PutLogEvents", {**stream, "logEvents": [entry(waiting.message, int(now.timestamp() * 1000))]}
+            ctx, what, "PutLogEvents", {**stream, "logEvents": [entry(what.message, int(now.timestamp() * 1000))]}
         )
     except AwsError as error:
         if error.code in HOPELESS:
@@ -43,19 +43,19 @@ async def send(ctx: Background, waiting: Delivery) -> None:
         raise
 
 
-async def make(ctx: Background, waiting: Delivery, stream: dict[str, str]) -> None:
+async def make(ctx: Background, what: Sending, stream: dict[str, str]) -> None:
     """Make the stream, if it is not there."""
     try:
-        await call(ctx, waiting, "CreateLogStream", stream)
+        await call(ctx, what, "CreateLogStream", stream)
     except AwsError as error:
         if error.code != "ResourceAlreadyExistsException":
             raise
 
 
-async def call(ctx: Background, waiting: Delivery, operation: str, req: dict[str, Any]) -> None:
+async def call(ctx: Background, what: Sending, operation: str, req: dict[str, Any]) -> None:
     """Call CloudWatch Logs, as EventBridge for the rule."""
-    principal = service_of(SERVICE, waiting.place.account, waiting.place.rule_arn(waiting.rule))
-    await ctx.invoke(principal, "logs", operation, req, region=waiting.place.region)
+    principal = service_of(SERVICE, what.place.account, what.rule_arn)
+    await ctx.invoke(principal, "logs", operation, req, region=what.place.region)
 
 
 def entry(message: bytes, now: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fogbank.services.events.condition_keys import of_entries
 from fogbank.services.events.errors import invalid
 from fogbank.services.events.matching import event_of
 from fogbank.services.events.pattern import compiled
-from fogbank.services.events.routing import Taken, take_in
+from fogbank.services.events.routing import Arrival, take_in
 from fogbank.services.events.rules import check_pattern
 from fogbank.services.events.service import events
 
@@ -92,7 +92,10 @@ def put(call: Call, entry: Mapping[str, Any]) -> str:
     except UnicodeEncodeError:
         raise EntryError("InvalidArgument", "The entry has characters that are not valid.") from None
     if find_bus(call.tx, place) is not None:
-        take_in(call.tx, call.ids, Taken(place, event, call.now))
+        try:
+            take_in(call.tx, call.ids, Arrival(place, event, call.now))
+        except RecursionError:  # it is one level deeper than its detail
+            raise malformed() from None
     return name
 
 
@@ -110,7 +113,12 @@ def check(entry: Mapping[str, Any]) -> None:
     if entry["Source"].lower().startswith("aws."):
         raise EntryError("NotAuthorizedForSource", "Not authorized for the source.")
     if not is_object(entry["Detail"]):
-        raise EntryError("MalformedDetail", "Detail is malformed.")
+        raise malformed()
+
+
+def malformed() -> EntryError:
+    """The refusal of a detail that is no JSON object."""
+    return EntryError("MalformedDetail", "Detail is malformed.")
 
 
 def is_object(text: str) -> bool:

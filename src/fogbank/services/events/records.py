@@ -1,7 +1,7 @@
 """What EventBridge keeps. Times are in seconds since the epoch.
 
 A bus belongs to an account and a region; the default one is there without a record. A rule's schedule is in an index by when it is due
-next. What is to be delivered waits here, and an effect of the outbox leads to it.
+next. What is to be delivered waits here, an event once for all its targets, and effects of the outbox lead to it.
 """
 
 from __future__ import annotations
@@ -109,23 +109,32 @@ class Generation(Record, version=1):
     rules: int = 0
 
 
-class Delivery(Record, version=1):
-    """What waits to be delivered: a message to a target, for a rule. `since` is when its event was taken in; `hops` counts the buses
-    that passed it on.
+class Event(Record, version=1):
+    """An event that a bus took in, at `since`, while it is to be delivered: `needed` counts what leads to it. `hops` counts the buses
+    that passed it on before.
     """
 
     place: Place
-    rule: str
-    target: str
-    arn: str
-    role: str
     message: bytes
     since: int
-    age: int
-    attempts: int
-    dead_letters: str
-    hops: int = 0
+    hops: int
+    needed: int
+
+
+class Delivery(Record, version=1):
+    """An event that is to be delivered to a target, by its id; `tried` is how often that failed."""
+
+    event: str
+    rule: str
+    target: str
     tried: int = 0
+
+
+class Spread(Record, version=1):
+    """An event that the targets of these rules are to be sent: there are too many for one transaction."""
+
+    event: str
+    rules: tuple[str, ...]
 
 
 class Tally(Record, version=1):
@@ -165,7 +174,9 @@ targets = Table("events.target", Target, on_change=index_targets)  # account, re
 by_target = Table("events.by_target", Led)  # account, region, bus, target's ARN, rule, id
 due = Table("events.due", Led)  # seconds, account, region, bus, rule
 generations = Table("events.generation", Generation)  # account, region, bus
+taken = Table("events.taken", Event)  # id
 deliveries = Table("events.delivery", Delivery)  # id
+spreads = Table("events.spread", Spread)  # id
 tallies = Table("events.tally", Tally)  # (nothing)
 
 

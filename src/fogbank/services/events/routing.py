@@ -1,4 +1,4 @@
-"""From an event to its deliveries: which rules of a bus it meets, and what their targets are sent. All in the event's transaction."""
+"""From an event to its deliveries: which rules of a bus it meets, and that their targets are sent it, in the event's transaction."""
 
 from __future__ import annotations
 
@@ -7,45 +7,50 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from fogbank.services.events import transform
 from fogbank.services.events.matching import Matcher, event_of
 from fogbank.services.events.pattern import compiled
 from fogbank.services.events.pattern_text import PatternError
 from fogbank.services.events.records import (
     ENABLED,
     Delivery,
+    Event,
     Generation,
+    Spread,
     Tally,
     deliveries,
     generations,
     rules,
+    spreads,
+    taken,
     tallies,
     targets,
 )
+from fogbank.services.events.service import events
 from fogbank.store import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from fogbank.core.background import Background
     from fogbank.core.ids import Ids
     from fogbank.services.events.pattern import Branch
-    from fogbank.services.events.records import Place, Rule, Target
+    from fogbank.services.events.records import Place
     from fogbank.store.api import Tx
 
 EFFECT: Final = "events.deliver"
+SPREAD: Final = "events.spread"
+FEW: Final = 100  # rules whose targets are found in one transaction
 KEPT: Final = 128  # buses whose compiled rules are kept
-OLDEST: Final = 86_400  # seconds that delivery is tried, where the target does not say
-MOST_ATTEMPTS: Final = 185
 _log = logging.getLogger("fogbank.events")
 _matchers: Final[dict[str, Matcher]] = {}  # by generation
 
 
-class Taken(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True):
     """An event that a bus takes in: its JSON, when, and how many buses passed it on before."""
 
     place: Place
-    event: bytes
+    message: bytes
     now: datetime
     hops: int = 0
 
@@ -61,16 +66,63 @@ def count_of(tx: Tx, place: Place) -> int:
     return found.rules if found else 0
 
 
-def take_in(tx: Tx, ids: Ids, taken: Taken) -> None:
+def take_in(tx: Tx, ids: Ids, arrival: Arrival) -> None:
     """Have the targets of the rules that an event meets be sent it."""
-    place = taken.place
-    found = matcher(tx, place)
-    if found is None:
-        return
-    for name in found.match(event_of(taken.event)):
-        rule = rules.get(tx, *place.parts, name)
-        if rule is not None:
-            trigger(tx, ids, taken, rule)
+    found = matcher(tx, arrival.place)
+    names = found.match(event_of(arrival.message)) if found else []
+    if names:
+        trigger(tx, ids, arrival, names)
+
+
+def trigger(tx: Tx, ids: Ids, arrival: Arrival, names: Sequence[str]) -> None:
+    """Have the targets of rules be sent an event: those of the first rules at once, those of others in transactions of their own."""
+    name, now = ids.uuid(), arrival.now
+    needed = line_up(tx, ids, arrival.place, name, names[:FEW], now)
+    for at in range(FEW, len(names), FEW):
+        more = ids.uuid()
+        spreads.put(tx, Spread(event=name, rules=tuple(names[at : at + FEW])), more)
+        outbox.emit(tx, SPREAD, more.encode(), now=now)
+        needed += 1
+    if needed:
+        since = int(now.timestamp())
+        kept = Event(place=arrival.place, message=arrival.message, since=since, hops=arrival.hops, needed=needed)
+        taken.put(tx, kept, name)
+
+
+def line_up(tx: Tx, ids: Ids, place: Place, event: str, names: Sequence[str], now: datetime) -> int:
+    """Have an event delivered to the targets of rules; how many there are."""
+    found = [(rule, target.id) for rule in names for _, target in targets.scan(tx, *place.parts, rule)]
+    for rule, target in found:
+        name = ids.uuid()
+        deliveries.put(tx, Delivery(event=event, rule=rule, target=target), name)
+        outbox.emit(tx, EFFECT, name.encode(), now=now)
+    count(tx, triggered=len(names), invoked=len(found))
+    return len(found)
+
+
+@events.effect(SPREAD)
+async def spread(ctx: Background, payload: bytes) -> None:
+    """Have an event delivered to the targets of more rules. Where that was done, there is nothing left to do it by."""
+    name, region = payload.decode(), ctx.region
+
+    def write(tx: Tx) -> None:
+        found = spreads.get(tx, name)
+        event = taken.get(tx, found.event) if found else None
+        if found is not None and event is not None:
+            spreads.delete(tx, name)
+            more = line_up(tx, region.ids, event.place, found.event, found.rules, region.clock.now())
+            need(tx, found.event, event, more - 1)
+
+    await region.store.write(write)
+
+
+def need(tx: Tx, name: str, event: Event, more: int) -> None:
+    """More, or less, leads to an event; it goes when nothing does."""
+    left = event.needed + more
+    if left:
+        taken.put(tx, msgspec.structs.replace(event, needed=left), name)
+    else:
+        taken.delete(tx, name)
 
 
 def matcher(tx: Tx, place: Place) -> Matcher | None:
@@ -95,58 +147,6 @@ def patterns(tx: Tx, place: Place) -> Iterator[tuple[str, Branch]]:
                 yield rule.name, compiled(rule.pattern)
             except PatternError:
                 _log.exception("a stored pattern is not understood", extra={"fields": {"rule": rule.name}})
-
-
-def trigger(tx: Tx, ids: Ids, taken: Taken, rule: Rule) -> None:
-    """Have the targets of a rule be sent an event."""
-    place, sent, failed = taken.place, 0, 0
-    for _, target in targets.scan(tx, *place.parts, rule.name):
-        try:
-            message = message_for(taken, rule, target)
-        except transform.TransformError as error:
-            failed += 1
-            fields = {"rule": place.rule_arn(rule.name), "target": target.id, "why": str(error)}
-            _log.warning("an event cannot be given its target's form", extra={"fields": fields})
-            continue
-        sent += 1
-        line_up(tx, ids, taken, rule, target, message)
-    count(tx, triggered=1, invoked=sent, failed=failed)
-
-
-def line_up(tx: Tx, ids: Ids, taken: Taken, rule: Rule, target: Target, message: bytes) -> None:
-    """Keep a message, and have it delivered."""
-    name = ids.uuid()
-    waiting = Delivery(
-        place=taken.place,
-        rule=rule.name,
-        target=target.id,
-        arn=target.arn,
-        role=target.role or rule.role,
-        message=message,
-        since=int(taken.now.timestamp()),
-        age=target.age if target.age >= 0 else OLDEST,
-        attempts=target.attempts if target.attempts >= 0 else MOST_ATTEMPTS,
-        dead_letters=target.dead_letters,
-        hops=taken.hops,
-    )
-    deliveries.put(tx, waiting, name)
-    outbox.emit(tx, EFFECT, name.encode(), now=taken.now)
-
-
-def message_for(taken: Taken, rule: Rule, target: Target) -> bytes:
-    """What a target is sent of an event."""
-    if target.input:
-        return target.input.encode()
-    if target.path:
-        return transform.taken(taken.event, target.path)
-    if target.template:
-        known: dict[str, Any] = {
-            "aws.events.rule-arn": taken.place.rule_arn(rule.name),
-            "aws.events.rule-name": rule.name,
-            "aws.events.event.ingestion-time": f"{taken.now:%Y-%m-%dT%H:%M:%SZ}",
-        }
-        return transform.filled(target.template, target.paths, taken.event, known)
-    return taken.event
 
 
 def count(tx: Tx, **more: int) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from fogbank.services.events import schedule
 from fogbank.services.events.records import Place, due, rules, when
-from fogbank.services.events.routing import Taken, trigger
+from fogbank.services.events.routing import Arrival, trigger
 from fogbank.services.events.service import events
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def part(tx: Tx, region: Region) -> None:
             continue
         times, following = times_of(found, rule, now)
         for moment in times:
-            taken = Taken(place, event(region, place, rule, moment), region.clock.now())
-            trigger(tx, region.ids, taken, rule)
+            arrival = Arrival(place, event(region, place, rule, moment), region.clock.now())
+            trigger(tx, region.ids, arrival, [rule.name])
         rules.put(tx, msgspec.structs.replace(rule, next=following), *place.parts, rule.name)
 
 

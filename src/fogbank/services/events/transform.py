@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from fogbank.services.events.matching import event_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,7 @@ PREDEFINED: Final = {
     "aws.events.event.json",
 }
 MISSING: Final = object()
+LARGEST: Final = 1 << 20  # bytes of what a target is sent
 _STEP: Final = re.compile(r"""\.(?:(\*)|([^.\[\]'"*$<>\s]+))|\[(?:(\*)|([0-9]{1,9})|'([^']+)'|"([^"]+)")\]""")
 _MARK: Final = re.compile(r'\\.|(")|<([A-Za-z0-9_.\-]{1,256})>', re.DOTALL)
 _KEY: Final = re.compile(r"\s*:")
@@ -121,8 +124,11 @@ def _is_json(text: str) -> bool:
     try:
         while at < len(text):
             _, at = _scan(text, at)
+            begun = at
             while text[at : at + 1].isspace():
                 at += 1
+            if at < len(text) and "\n" not in text[begun:at]:
+                return False
     except (ValueError, RecursionError):
         return False
     return bool(text)
@@ -131,7 +137,7 @@ def _is_json(text: str) -> bool:
 def is_json(text: str) -> bool:
     """Whether a text is JSON."""
     try:
-        json.loads(text)
+        event_of(text)
     except (ValueError, RecursionError):
         return False
     return True
@@ -158,13 +164,15 @@ def filled(text: str, paths: Mapping[str, str], event: bytes, known: Mapping[str
     values = {name: follow(given, path(where)) for name, where in paths.items()}
     values |= {"aws.events.event": {name: one for name, one in given.items() if name != "detail"}}
     values |= {"aws.events.event.json": given, **known}
-    found = b"".join(
-        part.encode()
-        if isinstance(part, str)
-        else _value(values.get(part.name, MISSING), part.quoted or made.plain, made)
-        for part in made.parts
-    )
-    return encoded(found.decode()) if made.plain else found
+    found = bytearray()
+    for part in made.parts:
+        if isinstance(part, str):
+            found += part.encode()
+        else:
+            found += _value(values.get(part.name, MISSING), part.quoted or made.plain, made)
+        if len(found) > LARGEST:
+            raise TransformError(f"it would have more than {LARGEST} bytes")
+    return encoded(found.decode()) if made.plain else bytes(found)
 
 
 def _value(value: Any, as_text: bool, made: Template) -> bytes:
