@@ -58,6 +58,7 @@ def _settle(config: dict[str, Any], parent: int) -> None:
     """Take the place in which sandboxes are made."""
     from fogbank.engine.sandbox.inside import kernel, world
 
+    os.umask(0o022)  # the control process's is 077: what is made here would be closed to who runs in it
     if config["rootless"]:
         user, group = os.geteuid(), os.getegid()
         kernel.unshare(kernel.NEWUSER)
