@@ -47,6 +47,8 @@ def address(call: Call, req: Input) -> Address:
         return call.account, call.region, name
     if identifier is not None:
         return address_of(call, identifier)
+    if "logGroupIdentifiers" in req:
+        return address_of(call, req["logGroupIdentifiers"][0])
     if "logRecordPointer" in req:
         return address_of_id(call, read_pointer(req["logRecordPointer"])[0])
     arn = req.get("resourceArn")
