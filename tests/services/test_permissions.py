@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.services.events import made as events
 from tests.services.kms import made as kms
+from tests.services.lambda_ import made as lambda_
 from tests.wire.generate import MINIMAL, Generator
 
 from fogbank.auth.dialect import dialect_of
@@ -42,6 +43,7 @@ THERE = {
     "AuthenticationCode1": "123456",
     "AuthenticationCode2": "654321",
     **kms.THERE,
+    **lambda_.THERE,
 }
 # What is valid, where the model does not say what that is; of all services' operations of a name, or of one's.
 RULE = {"Status": "Enabled", "Priority": 1, "Filter": {"Prefix": ""}, "DeleteMarkerReplication": {"Status": "Disabled"}}
@@ -80,6 +82,7 @@ MORE: dict[str, dict[str, Any]] = {
     "s3control:UntagResource": TAGGED | {"TagKeys": ["a"]},
     "s3control:ListTagsForResource": TAGGED,
     **kms.MORE,
+    **lambda_.MORE,
     **events.MORE,
 }
 ROOT_ONLY = {"CreateBucket", "ListBuckets"}  # whose resource is any caller's own account
