@@ -20,9 +20,7 @@ def document(outcome: Any) -> Any:
 
 def test_a_function_that_takes_too_long(running: Run) -> None:
     async def work(functions: Functions) -> None:
-        spec = functions.make(
-            "import time\ndef handler(e, c):\n    time.sleep(e)\n    return 1", timeout=1.0
-        )
+        spec = functions.make("import time\ndef handler(e, c):\n    time.sleep(e)\n    return 1", timeout=1.0)
         outcome = await functions.call(spec, b"60")
         request_id = re.findall(r"START RequestId: (\S+)", functions.service.log_text)[0]
         assert document(outcome) == {
@@ -66,7 +64,9 @@ def test_a_module_that_is_not_there(running: Run) -> None:
         assert found["errorMessage"] == "Unable to import module 'other': No module named 'other'"
         text = functions.service.log_text
         reports = re.findall(r"INIT_REPORT Init Duration: \d+\.\d\d ms\t(.*)\n", text)
-        assert reports == [f"Phase: {phase}\tStatus: error\tError Type: Runtime.ImportModuleError" for phase in ("init", "invoke")]
+        assert reports == [
+            f"Phase: {phase}\tStatus: error\tError Type: Runtime.ImportModuleError" for phase in ("init", "invoke")
+        ]
 
     running(work)
 
@@ -120,7 +120,9 @@ def test_an_answer_that_is_no_json(running: Run) -> None:
 
 def test_a_runtime_that_ends_while_it_is_idle(running: Run) -> None:
     async def work(functions: Functions) -> None:
-        code = "import os, threading\ndef handler(e, c):\n    threading.Timer(0.05, os._exit, [1]).start()\n    return 1"
+        code = (
+            "import os, threading\ndef handler(e, c):\n    threading.Timer(0.05, os._exit, [1]).start()\n    return 1"
+        )
         spec = functions.make(code)
         await functions.call(spec)
         process = functions.launcher.made[0].runtime

@@ -158,8 +158,9 @@ class Invocation {
 
 const CALLBACK = Symbol("callback");
 
+// Headers are UTF-8, which Node.js takes for Latin-1.
 function parsed(text) {
-  return text ? JSON.parse(text) : undefined;
+  return text ? JSON.parse(Buffer.from(text, "latin1").toString("utf8")) : undefined;
 }
 
 // Nothing is left to run: whoever waited for that, or forgot to answer, is done.
