@@ -299,7 +299,9 @@ def test_bytes_behind_the_end_of_an_entry() -> None:
 
 
 @given(
-    st.dictionaries(st.from_regex(r"[a-zé]{1,5}(/[a-z]{6,8}|[0-9])", fullmatch=True), st.binary(max_size=2000), max_size=8)
+    st.dictionaries(
+        st.from_regex(r"[a-zé]{1,5}(/[a-z]{6,8}|[0-9])", fullmatch=True), st.binary(max_size=2000), max_size=8
+    )
 )
 @settings(max_examples=50, deadline=None)
 def test_what_is_packed_comes_out(files: dict[str, bytes]) -> None:
