@@ -77,11 +77,13 @@ def test_a_query(region: LocalRegion, logs: Any) -> None:
 
 
 def test_the_pointer_of_a_result_leads_to_its_event(region: LocalRegion, logs: Any) -> None:
-    put(region, logs, ['{"a": 1}'])
+    put(region, logs, ['{"a": 1, "b": {"c": [true, null]}}'])
     found = results(region, logs, "fields a")
     record = logs.get_log_record(logRecordPointer=found[0]["@ptr"])["logRecord"]
     assert found[0]["a"] == "1"
-    assert record["@message"] == '{"a": 1}'
+    assert record["@message"] == '{"a": 1, "b": {"c": [true, null]}}'
+    assert (record["a"], record["b.c.0"]) == ("1", "1")
+    assert "b.c.1" not in record
 
 
 def test_several_groups_and_the_bounds_of_time(region: LocalRegion, logs: Any) -> None:

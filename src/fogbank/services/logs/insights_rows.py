@@ -102,7 +102,7 @@ class Row:
         if raw.count(b",") < MOST_FIELDS:
             found = walk(document, name)
         else:
-            found = next((value for path, value in _first(leaves(document)) if path == name), None)
+            found = next((value for path, value in found_first(document) if path == name), None)
         return None if isinstance(found, dict | list) else found
 
     def of_function(self, name: str) -> Any:
@@ -148,8 +148,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(each, f"{path}.{name}" if path else str(name))
 
 
-def _first(found: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    return (each for _, each in zip(range(MOST_FIELDS), found, strict=False))
+def found_first(document: Any) -> Iterator[tuple[str, Any]]:
+    """The fields that are discovered in JSON."""
+    return (each for _, each in zip(range(MOST_FIELDS), leaves(document), strict=False))
 
 
 def said(message: str) -> dict[str, Any]:

@@ -16,7 +16,10 @@ from fogbank.core.errors import not_implemented
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.service import Permission
 from fogbank.services.logs.errors import invalid, not_for_class, not_found, too_many
+from fogbank.services.logs.get import record_fields
+from fogbank.services.logs.insights_rows import Row, found_first
 from fogbank.services.logs.insights_run import MOST_ROWS, Plan
+from fogbank.services.logs.insights_values import text
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.queries_records import (
     ACTIVE,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
+    from fogbank.services.logs.reading import Event
 
 EFFECT: Final = "logs.query"
 MOST_ACTIVE: Final = 30  # of an account, in a region
@@ -187,3 +191,13 @@ def told(query: Query) -> dict[str, Any]:
         "userIdentity": query.asker,
         **ended,
     }
+
+
+def discovered(event: Event) -> dict[str, str]:
+    """What GetLogRecord shows of a message that is JSON."""
+    document = Row(None, event).document()
+    found = found_first(document) if isinstance(document, dict) else ()
+    return {f"@{name}" if name.startswith("@") else name: text(value) for name, value in found if value is not None}
+
+
+record_fields.append(discovered)
