@@ -155,12 +155,14 @@ def test_doctor(fogbank: Callable[..., Result], home: Path) -> None:
         "free disk space",
         "QEMU",
         "MariaDB",
-        "bubblewrap",
+        "sandboxes",
+        "limits",
+        "runtimes",
         "nftables",
         "KVM",
     ):
         assert name in names
-    assert {check["need"] for check in report["checks"]} == {"now", "client", "later"}
+    assert {check["need"] for check in report["checks"]} == {"now", "client", "functions", "later"}
     text = fogbank("doctor").output
     assert "engines that come later" in text
     assert list(home.iterdir()) == []
@@ -193,7 +195,7 @@ def test_checks_never_fail_themselves(tmp_path: Path, monkeypatch: pytest.Monkey
         port = sock.getsockname()[1]
         found = {check.name: check for check in checks.run_all(Settings(data=tmp_path / "not" / "yet", port=port))}
     assert found["aws CLI"].found == str(broken / "aws")
-    assert found["bubblewrap"].fix == "sudo apt-get install bubblewrap"
+    assert found["nftables"].fix == "sudo apt-get install nftables"
     assert f"(pid {os.getpid()})" in found[f"port {port}"].found
     assert not found["disk sync"].ok
     assert "No space" in found["disk sync"].found

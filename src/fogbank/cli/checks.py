@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NOW = "now"  # without it the region does not run
 CLIENT = "client"  # nice to have beside it
+FUNCTIONS = "functions"  # without it Lambda keeps functions but does not run them
 LATER = "later"  # for an engine that does not exist yet
 
 _MIN_FREE = 200 << 20
@@ -38,7 +39,7 @@ _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"}
 
 
 class Check(NamedTuple):
-    """One finding. `need` is now, client or later; `ok` False with need "now" means that the region cannot run."""
+    """One finding. `need` is now, client, functions or later; `ok` False with need "now" means that the region cannot run."""
 
     name: str
     need: str
@@ -65,8 +66,6 @@ _TOOLS = (
           {"apt-get": "qemu-system", "dnf": "qemu-kvm", "pacman": "qemu-base", "apk": "qemu-system-x86_64", "zypper": "qemu"}),
     _Tool("nftables", LATER, "for security groups in VPCs", ("nft",),
           {"apt-get": "nftables", "dnf": "nftables", "pacman": "nftables", "apk": "nftables", "zypper": "nftables"}),
-    _Tool("bubblewrap", LATER, "for Lambda functions", ("bwrap",),
-          {"apt-get": "bubblewrap", "dnf": "bubblewrap", "pacman": "bubblewrap", "apk": "bubblewrap", "zypper": "bubblewrap"}),
     _Tool("Podman or Docker", LATER, "for ECS and Lambda container images", ("podman", "docker"),
           {"apt-get": "podman", "dnf": "podman", "pacman": "podman", "apk": "podman", "zypper": "podman"}),
     _Tool("runc or crun", LATER, "to run those containers", ("runc", "crun"),

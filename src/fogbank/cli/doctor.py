@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def doctor(context: click.Context, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Check what this machine has, and what to install.
 
-    Today's services need only what is marked as needed now; the rest is for engines that come later. Exit code 1
-    if something is missing that is needed now.
+    Today's services need only what is marked as needed now, and to run functions what is marked so; the rest is for
+    engines that come later. Exit code 1 if something is missing that is needed now.
     """
-    from fogbank.cli import checks
+    from fogbank.cli import checks, checks_functions
 
-    found = checks.run_all(settings_of(data, config))
+    found = [*checks.run_all(settings_of(data, config)), *checks_functions.run()]
     usable = all(check.ok for check in found if check.need == checks.NOW)
     if as_json:
         print_json({"ok": usable, "checks": [check._asdict() for check in found]})
@@ -43,6 +43,7 @@ def _show(found: list[Check], usable: bool) -> None:
 
     titles = {
         checks.NOW: "Needed now",
+        checks.FUNCTIONS: "For Lambda functions",
         checks.CLIENT: "Clients: not needed, but useful",
         checks.LATER: "For engines that come later: nothing uses these today",
     }
@@ -56,10 +57,13 @@ def _show(found: list[Check], usable: bool) -> None:
             console.print(f"  [{colour}]{word:<7}[/]  {check.name:<{width}}  ", end="")
             console.print(Text(_found(check)))
         console.print()
+    functions = all(check.ok for check in found if check.need == checks.FUNCTIONS)
     console.print(
-        "[green]Every service of today can run here.[/]"
-        if usable
-        else "[red]Something that is needed now is missing.[/]"
+        "[red]Something that is needed now is missing.[/]"
+        if not usable
+        else "[green]Every service of today can run here.[/]"
+        if functions
+        else "[yellow]Every service of today can run here, but no function.[/]"
     )
 
 

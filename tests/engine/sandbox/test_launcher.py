@@ -297,7 +297,7 @@ def test_without_root_it_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("fogbank.engine.sandbox.cgroups.mounts", lambda text: iter(()))
     with asyncio.Runner() as runner:
         made = make(tmp_path, runner)
-        assert made.launcher.controls == ()
+        assert made.launcher.controls == {}
         assert made.said("import os; print(os.getuid(), os.getgid())") == "993 990"
         hog = "kept = []\nwhile True: kept.append(bytearray(b'x') * (8 << 20))"
         status, output = made.run(made.result(hog, memory=128))

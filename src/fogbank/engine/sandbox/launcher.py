@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from fogbank.engine.sandbox.cgroups import Place
     from fogbank.engine.sandbox.spec import SandboxSpec
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -54,9 +55,14 @@ class Launcher:
         return self._cgroups.name
 
     @property
-    def controls(self) -> tuple[str, ...]:
+    def controls(self) -> dict[str, Place]:
         """What control groups hold here: of "memory", "cpu", "pids" those that are missing fall to rlimits, or to nobody."""
-        return tuple(self._cgroups.places)
+        return self._cgroups.places
+
+    @property
+    def rootless(self) -> bool:
+        """Whether sandboxes are made without root: all are the same user of the machine then."""
+        return self._identities.rootless
 
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Make a sandbox; nothing runs in it yet. Raises SandboxError, and Unavailable where it can never be."""
