@@ -1,0 +1,227 @@
+"""How environments are shared out: warm ones, waiting, limits, provisioned ones, ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fogbank.engine.functions.spec import CONCURRENT, RESERVED, Concurrency, Limits, Provisioned, Throttled, Unavailable
+
+if TYPE_CHECKING:
+    from engine.functions.conftest import Functions, Run
+
+WHO = "import os, time\ndef handler(e, c):\n    time.sleep(e)\n    return os.getpid()"
+FAST = Limits(freeze=0.0, idle=600.0)
+
+
+def test_what_was_used_last_is_used_first(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        slow, quick = await asyncio.gather(functions.call(spec, b"0.5"), functions.call(spec, b"0.1"))
+        assert slow.payload != quick.payload
+        assert (await functions.call(spec, b"0")).payload == slow.payload
+
+    running(work)
+
+
+def test_a_burst_is_served(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("def handler(e, c):\n    return e")
+        outcomes = await asyncio.gather(*(functions.call(spec, str(n).encode()) for n in range(100)))
+        assert [json.loads(outcome.payload) for outcome in outcomes] == list(range(100))
+        assert len(functions.service.outcomes) == 100
+        assert functions.pool.status().waiting == 0
+
+    running(work, limits=Limits(memory=1024, starts=2))
+
+
+def test_reserved_concurrency(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        functions.service.limits = Concurrency(reserved=1, unreserved=0)
+        first = asyncio.ensure_future(functions.call(spec, b"0.3"))
+        await functions.until(lambda: functions.pool.running(spec) == 1)
+        with pytest.raises(Throttled) as refused:
+            await functions.call(spec, b"0")
+        assert refused.value.reason == RESERVED
+        assert not (await first).error
+        assert not (await functions.call(spec, b"0")).error
+        functions.service.limits = Concurrency(reserved=0)
+        with pytest.raises(Throttled):
+            await functions.call(spec, b"0")
+
+    running(work)
+
+
+def test_the_accounts_concurrency(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        one, other = functions.make(WHO), functions.make(WHO)
+        functions.service.limits = Concurrency(unreserved=1)
+        first = asyncio.ensure_future(functions.call(one, b"0.3"))
+        await functions.until(lambda: functions.pool.running(one) == 1)
+        with pytest.raises(Throttled) as refused:
+            await functions.call(other, b"0")
+        assert refused.value.reason == CONCURRENT
+        await first
+        assert not (await functions.call(other, b"0")).error
+
+    running(work)
+
+
+def test_idle_environments_of_others_make_room(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        first, second = functions.make(WHO), functions.make(WHO)
+        old = await functions.call(first, b"0")
+        assert not (await functions.call(second, b"0")).error
+        assert functions.pool.status().environments == 1
+        assert (await functions.call(first, b"0")).payload != old.payload
+
+    running(work, limits=Limits(memory=300))
+
+
+def test_who_waits_too_long_is_throttled(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        first, second = functions.make(WHO), functions.make(WHO)
+        running_one = asyncio.ensure_future(functions.call(first, b"2"))
+        await functions.until(lambda: functions.pool.status().busy == 1)
+        with pytest.raises(Throttled):
+            await functions.call(second, b"0")
+        assert functions.pool.running(second) == 0
+        assert not (await running_one).error
+
+    running(work, limits=Limits(memory=300, wait=1.0))
+
+
+def test_a_caller_that_is_gone_breaks_nothing(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        caller = asyncio.ensure_future(functions.call(spec, b"0.3"))
+        await functions.until(lambda: functions.pool.status().busy == 1)
+        caller.cancel()
+        await functions.until(lambda: len(functions.service.outcomes) == 1)
+        assert not (await functions.call(spec, b"0")).cold
+        for _ in range(5):
+            waiting = asyncio.ensure_future(functions.call(functions.make(WHO), b"0"))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+        await functions.until(lambda: functions.pool.status().starting == 0)
+        assert functions.pool.status().waiting == 0
+
+    running(work)
+
+
+def test_idle_environments_are_frozen_and_go_on(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        await functions.call(spec, b"0")
+        await functions.until(lambda: functions.launcher.made[0].frozen)
+        assert functions.pool.status().frozen == 1
+        assert not (await functions.call(spec, b"0")).cold
+        assert not functions.launcher.made[0].frozen
+
+    running(work, limits=FAST)
+
+
+def test_idle_environments_are_stopped(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        await functions.call(functions.make(WHO), b"0")
+        await functions.until(lambda: functions.launcher.made[0].closed)
+        assert functions.pool.status().environments == functions.pool.status().memory == 0
+
+    running(work, limits=Limits(idle=0.1))
+
+
+def test_environments_go_before_their_credentials(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        functions.service.expires = functions.service.now() + 3600
+        await functions.call(spec, b"0")
+        assert not (await functions.call(spec, b"0")).cold
+        functions.service.offset = 3400
+        await functions.until(lambda: functions.launcher.made[0].closed)
+        functions.service.expires = functions.service.now() + 3600
+        assert (await functions.call(spec, b"0")).cold
+
+    running(work)
+
+
+def test_retired_environments_end_what_they_run(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        runs = asyncio.ensure_future(functions.call(spec, b"0.3"))
+        await functions.until(lambda: functions.pool.status().busy == 1)
+        functions.pool.retire(spec.key)
+        assert not (await runs).error
+        await functions.until(lambda: functions.launcher.made[0].closed)
+        assert functions.pool.status().environments == 0
+
+    running(work)
+
+
+def test_provisioned_environments_are_there_before_they_are_asked_for(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("import os\ndef handler(e, c):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']")
+        await functions.pool.provision(spec, 2)
+        assert functions.pool.status().provisioned == {spec.key: 2}
+        outcome = await functions.call(spec)
+        assert (outcome.payload, outcome.cold, outcome.provisioned) == (b'"provisioned-concurrency"', False, True)
+        assert "INIT_REPORT Init Duration: " in functions.service.log_text
+        await functions.pool.provision(spec, 0)
+        assert functions.pool.status().provisioned == {}
+
+    running(work)
+
+
+def test_provisioned_environments_that_die_are_replaced(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        await functions.pool.provision(spec, 1)
+        sandbox = functions.launcher.made[0]
+        await sandbox.kill_all()
+        sandbox.exited.set_result("killed")
+        await functions.until(lambda: len(functions.launcher.made) == 2 and functions.pool.status().idle == 1)
+        assert not (await functions.call(spec, b"0")).cold
+
+    running(work)
+
+
+def test_provisioning_what_does_not_initialise_fails(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("1 / 0")
+        with pytest.raises(Provisioned, match="ZeroDivisionError"):
+            await functions.pool.provision(spec, 1)
+        assert functions.pool.status().provisioned == {}
+
+    running(work)
+
+
+def test_runtimes_that_are_not_here(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("", runtime="nodejs4.x")
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=r"no nodejs4\.x"):
+                await functions.call(spec)
+        assert functions.pool.running(spec) == functions.pool.status().memory == 0
+
+    running(work)
+
+
+def test_closing_ends_what_runs_and_what_waits(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec, other = functions.make(WHO), functions.make(WHO)
+        runs = asyncio.ensure_future(functions.call(spec, b"10"))
+        await functions.until(lambda: functions.pool.status().busy == 1)
+        waits = asyncio.ensure_future(functions.call(other, b"0"))
+        await functions.until(lambda: functions.pool.status().waiting == 1)
+        await functions.pool.close()
+        assert (await runs).error == "Unhandled"
+        with pytest.raises(Unavailable):
+            await waits
+        with pytest.raises(Unavailable):
+            await functions.call(spec, b"0")
+        assert all(sandbox.closed for sandbox in functions.launcher.made)
+
+    running(work, limits=Limits(memory=300))
