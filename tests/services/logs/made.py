@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from support.region import HOST, KEY_ID, SECRET
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -32,6 +39,15 @@ def put(logs: Any, given: list[dict[str, Any]], stream: str = STREAM, group: str
     """Put events; the answer."""
     answer: dict[str, Any] = logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=given)
     return answer
+
+
+def raw(region: LocalRegion, operation: str, body: bytes) -> tuple[int, str]:
+    """Send any bytes as a signed request; the status and the code of the error, empty if it is none."""
+    headers = {"X-Amz-Target": f"Logs_20140328.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    request = AWSRequest("POST", f"http://{HOST}/", headers=headers, data=body)
+    SigV4Auth(Credentials(KEY_ID, SECRET), "logs", "us-east-1").add_auth(request)
+    answer = region.raw("POST", "/", dict(request.headers.items()), body)
+    return answer.status, json.loads(answer.body or b"{}").get("__type", "")
 
 
 def messages(answer: dict[str, Any]) -> list[str]:

@@ -41,6 +41,12 @@ def aborted() -> AwsError:
     return AwsError("OperationAbortedException", message, status=400)
 
 
+def protected(what: str) -> AwsError:
+    """Something that deletion protection keeps."""
+    message = f"The {what} cannot be deleted because deletion protection is enabled."
+    return AwsError("ValidationException", message, status=400)
+
+
 def not_for_class(group_class: str) -> AwsError:
     """An operation that AWS does not have for groups of a class."""
     message = f"The operation is not supported for log groups of the class {group_class}."

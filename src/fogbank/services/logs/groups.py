@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from fogbank.core.errors import AwsError, not_implemented
+from fogbank.core.errors import not_implemented
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.service import Permission
 from fogbank.services.logs import data_keys
 from fogbank.services.logs.addressing import address_of, find_group, need_at, need_group
-from fogbank.services.logs.errors import exists, invalid
+from fogbank.services.logs.errors import exists, invalid, protected
 from fogbank.services.logs.purge import purge_group
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.records import INFREQUENT, STANDARD, Group, Tally, Where, group_ids, groups, tallies
@@ -85,8 +85,7 @@ def delete_log_group(call: Call, req: Input) -> dict[str, Any]:
     """Delete a log group. What it holds is out of reach at once, and removed soon after."""
     group = need_group(call, req)
     if group.protected:
-        what = "The log group cannot be deleted because deletion protection is enabled."
-        raise AwsError("ValidationException", what, status=400)
+        raise protected("log group")
     groups.delete(call.tx, group.account, group.region, group.name)
     group_ids.delete(call.tx, group.id)
     for tell in group_gone:

@@ -13,7 +13,7 @@ import msgspec
 
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.services.logs.addressing import need_group, need_stream
-from fogbank.services.logs.errors import exists, invalid
+from fogbank.services.logs.errors import exists, invalid, protected
 from fogbank.services.logs.purge import purge_stream
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.records import Stream, Tally, streams, streams_by_time, tallies
@@ -50,7 +50,7 @@ def delete_log_stream(call: Call, req: Input) -> dict[str, Any]:
     group = need_group(call, req)
     stream = need_stream(call, group, req["logStreamName"])
     if group.protected:
-        raise invalid("The log stream cannot be deleted because deletion protection is enabled for its log group.")
+        raise protected("log stream")
     streams.delete(call.tx, group.id, stream.name)
     purge_stream(call, group, stream)
     return {}
