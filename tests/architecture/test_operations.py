@@ -33,7 +33,7 @@ def test_every_operation_has_an_action_and_a_resource() -> None:
 
 
 def test_every_operation_has_a_test_that_names_it() -> None:
-    wrong = [name(bound) for bound in OPERATIONS if not is_named(bound, texts(bound.service.name))]
+    wrong = [name(bound) for bound in OPERATIONS if not is_named(bound, texts(bound.service.package))]
     assert not wrong
 
 

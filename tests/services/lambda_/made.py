@@ -30,8 +30,10 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "lambda:CreateFunctionUrlConfig": {"AuthType": "AWS_IAM"},
     "lambda:DeleteAlias": ALIAS,
+    "lambda:DeleteEventSourceMapping": {"UUID": MAPPING},
     "lambda:DeleteProvisionedConcurrencyConfig": {"Qualifier": "live"},
     "lambda:GetAlias": ALIAS,
+    "lambda:GetEventSourceMapping": {"UUID": MAPPING},
     "lambda:GetLayerVersionByArn": {"Arn": f"{LAYER}:1"},
     "lambda:GetProvisionedConcurrencyConfig": {"Qualifier": "live"},
     "lambda:InvokeAsync": {"InvokeArgs": b"{}"},
@@ -43,5 +45,6 @@ MORE: dict[str, dict[str, Any]] = {
     "lambda:TagResource": {"Resource": FUNCTION, "Tags": {"a": "b"}},
     "lambda:UntagResource": {"Resource": FUNCTION, "TagKeys": ["a"]},
     "lambda:UpdateAlias": ALIAS,
+    "lambda:UpdateEventSourceMapping": {"UUID": MAPPING},
     "lambda:UpdateFunctionCode": {"ZipFile": hello()},
 }

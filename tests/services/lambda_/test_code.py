@@ -202,6 +202,7 @@ def test_nothing_is_left_of_what_is_refused(region: LocalRegion, client: Any, ro
 
 @pytest.mark.parametrize("body", [hello(), LARGE], ids=["small", "large"])
 def test_download_function_code(region: LocalRegion, client: Any, make: Make, body: bytes) -> None:
+    """AWS's URLs lead to S3; here it is DownloadFunctionCode."""
     make(Code={"ZipFile": body})
     url = client.get_function(FunctionName="f")["Code"]["Location"]
     assert url.startswith("http://localhost:4566/")
