@@ -9,9 +9,11 @@ import pytest
 
 from fogbank.core import destinations
 from fogbank.services import registry
+from fogbank.store.check import check_records, check_unlinks
 from services.events.made import FUNCTION, OTHER, QUEUE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from fogbank.core.background import Background
@@ -75,3 +77,19 @@ def _signed_on_the_regions_time(request: pytest.FixtureRequest, monkeypatch: pyt
 def events(region: LocalRegion) -> Any:
     """boto3's EventBridge client of the region's root, which leaves it to the region to refuse what is not in the model."""
     return region.client("events", parameter_validation=False)
+
+
+@pytest.fixture(autouse=True)
+def _sound(request: pytest.FixtureRequest) -> Iterator[None]:
+    """When a test of a region ends, all that `fsck` knows of its records is true."""
+    region: LocalRegion | None = request.getfixturevalue("region") if "region" in request.fixturenames else None
+    yield
+    if region is not None and "damaged" not in request.fixturenames:
+        with region.region.store.snapshot() as tx:
+            problems = [*check_records(tx), *registry.invariants(tx), *check_unlinks(tx)]
+        assert not [problem.what for problem in problems]
+
+
+@pytest.fixture
+def damaged() -> None:
+    """For tests that damage the state: it is not looked at when they end."""

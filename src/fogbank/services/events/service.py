@@ -48,6 +48,7 @@ events = Service(
         "putting",
         "delivery",
         "scheduler",
+        "invariants",
     ),
     owner=owner,
     policy=policy,
