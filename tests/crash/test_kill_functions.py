@@ -40,7 +40,12 @@ def handler(event, context):
     s3.put_object(Bucket="%s", Key=name, Body=context.aws_request_id.encode())
 """
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(900), pytest.mark.xdist_group("crash")]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("crash"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # boto3 drops connections that broke
+]
 
 
 @pytest.fixture
