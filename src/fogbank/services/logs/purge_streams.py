@@ -24,12 +24,8 @@ async def carry_out_stream(background: Background, payload: bytes) -> None:
     after: int | None = 0
     while after is not None:
         after = await home.store.write(partial(remove_chunks, gone=gone, after=after), bulk=True)
-    while True:
-        with home.store.snapshot() as tx:
-            taken = holding(tx, gone)
-        if taken is None:
-            return
-        await replace(home, taken)
+    while await replace(home, partial(holding, gone=gone)):
+        pass
 
 
 def remove_chunks(tx: Tx, gone: Gone, after: int) -> int | None:

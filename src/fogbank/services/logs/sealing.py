@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -42,7 +43,7 @@ from fogbank.store.blobs import BlobRef, link
 from fogbank.store.chunks import new_nonce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fogbank.core.background import Background
     from fogbank.core.region import Region
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from fogbank.services.logs.records import Group, Place
     from fogbank.store.api import Tx
     from fogbank.store.blobs import BlobWriter
+
+    Choose = Callable[[Tx], "Taken | None"]
 
 EVERY: Final = 2.0  # seconds
 LARGE: Final = 8 << 20  # bytes of events, as AWS counts them, of a segment
@@ -94,20 +97,20 @@ async def seal_chunks(background: Background) -> None:
 
 async def seal_some(home: Region, group: int) -> bool:
     """Put the oldest chunks of a group into a segment, if it has enough; whether it had."""
-    with home.store.snapshot() as tx:
-        taken = take(tx, group)
-    if taken is None:
-        await home.store.write(lambda tx: full.delete(tx, group) if not is_full(tallies.get(tx, group)) else None)
-        return False
-    await replace(home, taken)
-    return True
+    if await replace(home, partial(take, number=group)):
+        return True
+    await home.store.write(lambda tx: full.delete(tx, group) if not is_full(tallies.get(tx, group)) else None)
+    return False
 
 
-async def replace(home: Region, taken: Taken) -> bool:
-    """Write what was taken as a segment; whether it was still there in the end."""
+async def replace(home: Region, choose: Choose) -> bool:
+    """Write what is chosen as a segment; whether there was anything. If it changes meanwhile, all stays as it is."""
     with home.blobs.create() as writer:
-        written = await asyncio.to_thread(write, home, taken, writer)
-        return await home.store.write(lambda tx: commit(tx, home, taken, written), bulk=True)
+        taken, written = await asyncio.to_thread(write, home, choose, writer)
+        if taken is None:
+            return False
+        await home.store.write(partial(commit, home=home, taken=taken, written=written), bulk=True)
+        return True
 
 
 def take(tx: Tx, number: int) -> Taken | None:
@@ -128,9 +131,12 @@ def take(tx: Tx, number: int) -> Taken | None:
     return Taken(group, key, found, {newest[0]: newest[1]} if newest and small else {})
 
 
-def write(home: Region, taken: Taken, writer: BlobWriter) -> Written | None:
-    """Write the events of what was taken to a file, in order; None if none is left of them."""
+def write(home: Region, choose: Choose, writer: BlobWriter) -> tuple[Taken | None, Written | None]:
+    """Write the events of what is chosen to a file, in order: what that is, None for nothing, and the file, None for no events."""
     with home.store.snapshot() as tx:
+        taken = choose(tx)
+        if taken is None:
+            return None, None
         material = Material(tx, home.blobs, taken.group, Keys(home, tx, taken.group))
         cutoff = taken.group.cutoff(int(home.clock.now().timestamp() * 1000))
         rows = [row for run in runs(material, taken) for row in rows_of(run, cutoff)]
@@ -139,12 +145,12 @@ def write(home: Region, taken: Taken, writer: BlobWriter) -> Written | None:
     if gone:
         rows = [row for row in rows if row[3] not in gone]
     if not rows:
-        return None
+        return taken, None
     rows.sort()
     salt = new_nonce()
     blocks = tuple(write_block(writer, key, salt, number, part) for number, part in enumerate(cut(rows)))
     ref = writer.finish()
-    return Written(ref, described(ref, taken, rows, salt), blocks)
+    return taken, Written(ref, described(ref, taken, rows, salt), blocks)
 
 
 def described(ref: BlobRef, taken: Taken, rows: list[Row], salt: bytes) -> Segment:
