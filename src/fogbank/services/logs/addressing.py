@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from fogbank.core.errors import not_implemented
 from fogbank.services.logs.errors import invalid, no_group, no_stream
 from fogbank.services.logs.places import read_pointer
 from fogbank.services.logs.records import group_ids, groups, streams
@@ -76,6 +77,8 @@ def address_of(call: Call, identifier: str) -> Address:
 
 def address_of_arn(arn: str) -> Address:
     """Where the group of an ARN is, with or without `:*`."""
+    if ":query-result:" in arn:
+        raise not_implemented("A KMS key for query results")
     found = ARN.fullmatch(arn)
     if found is None:
         raise invalid("The specified ARN is not valid for a log group.")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.core.errors import not_implemented
 from fogbank.services.logs import data_keys
 from fogbank.services.logs.addressing import need_group
 from fogbank.services.logs.records import groups
@@ -18,7 +17,6 @@ from fogbank.services.logs.service import logs
 if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.service import Input
-    from fogbank.services.logs.records import Group
 
 
 @logs.operation("write", "group", takes="logGroupName kmsKeyId resourceIdentifier")
@@ -35,16 +33,9 @@ def disassociate_kms_key(call: Call, req: Input) -> dict[str, Any]:
 
 def change(call: Call, req: Input, kms: str) -> dict[str, Any]:
     """Give the addressed group a new data key under another KMS key, or under none."""
-    group = need_log_group(call, req)
+    group = need_group(call, req)
     number = group.keys[-1].number + 1
     key = data_keys.make(call, group.arn, kms, number)
     made = msgspec.structs.replace(group, keys=(*group.keys, key), kms=key.arn)
     groups.put(call.tx, made, group.account, group.region, group.name)
     return {}
-
-
-def need_log_group(call: Call, req: Input) -> Group:
-    """The addressed group; query results cannot have keys of their own here."""
-    if ":query-result:" in req.get("resourceIdentifier", ""):
-        raise not_implemented("A KMS key for query results")
-    return need_group(call, req)

@@ -15,7 +15,7 @@ from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.service import Permission
 from fogbank.services.logs import data_keys
 from fogbank.services.logs.addressing import address_of, find_group, need_at, need_group
-from fogbank.services.logs.errors import exists, invalid, protected
+from fogbank.services.logs.errors import exists, invalid, no_group, protected
 from fogbank.services.logs.purge import purge_group
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.records import INFREQUENT, STANDARD, Group, Tally, Where, group_ids, groups, tallies
@@ -122,7 +122,7 @@ def matching(call: Call, req: Input) -> Iterator[Group]:
     after = read_marker(req.get("nextToken"), invalid("The specified nextToken is invalid."))
     named = None
     if "logGroupIdentifiers" in req:
-        named = {need_at(call, address_of(call, each)).name for each in req["logGroupIdentifiers"]}
+        named = {own(call, each) for each in req["logGroupIdentifiers"]}
     for _, group in groups.scan(call.tx, call.account, call.region, starting_with=prefix, start_after=after):
         if named is not None and group.name not in named:
             continue
@@ -130,6 +130,14 @@ def matching(call: Call, req: Input) -> Iterator[Group]:
             continue
         if kind is None or group.kind == kind:
             yield group
+
+
+def own(call: Call, identifier: str) -> str:
+    """The name of a group of the caller's account."""
+    group = need_at(call, address_of(call, identifier))
+    if group.account != call.account:
+        raise no_group()
+    return group.name
 
 
 def told_short(group: Group) -> dict[str, Any]:
