@@ -73,6 +73,7 @@ _FILES = [
     Attack("read the devices of the machine", "os.listdir('/sys')", "ENOENT"),
     Attack("have the kernel run a program when a group empties", "write('/sys/fs/cgroup/release_agent')", "ENOENT"),
     Attack("open a file by its inode", "call('open_by_handle_at', -100, bytes(16), 0)", "EPERM"),
+    Attack("write the interpreter that runs it", "os.open('/proc/self/exe', os.O_WRONLY)", "EACCES|ETXTBSY"),
     Attack("become root by a set-uid program", "result = bool(os.statvfs('/usr/bin').f_flag & os.ST_NOSUID)", "True"),
     Attack("make a set-uid program", "result = bool(os.statvfs('/tmp').f_flag & os.ST_NOSUID)", "True"),
 ]
@@ -157,6 +158,11 @@ _PROCESSES = [
     Attack("signal a process of the machine", "os.kill(PID, 0)", "ESRCH"),
     Attack("signal every process", "os.kill(-1, 0)", "ESRCH"),
     Attack("kill the first process", "os.kill(1, 9); time.sleep(0.2); result = os.getppid()", "1"),
+    Attack(
+        "interrupt the first process",
+        "os.kill(1, 2); os.kill(1, 15); os.kill(1, 17); time.sleep(0.2); result = os.getppid()",
+        "1",
+    ),
     Attack("stop the first process", "os.kill(1, 19); result = open('/proc/1/stat').read().split()[2]", "S|R"),
     Attack("read the environment of the first process", "open('/proc/1/environ').read()", "EACCES"),
     Attack("read the memory of the first process", "open('/proc/1/mem', 'rb').read(1)", "EACCES"),

@@ -200,6 +200,21 @@ def _name(pid: int) -> str:
     return ""
 
 
+def test_a_region_that_makes_private_files_makes_sandboxes_all_the_same(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with asyncio.Runner() as runner:
+            made = make(tmp_path, runner)
+            os.umask(0o077)
+            said = made.said(
+                "import os; print(oct(os.umask(0)), os.listdir('/var/task'), open('/etc/hosts').read().split()[0])"
+            )
+            runner.run(made.launcher.close())
+    finally:
+        os.umask(before)
+    assert said == "0o22 [] 127.0.0.1"
+
+
 def test_two_launchers_do_not_share_a_directory(own: Sandboxes, tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="in use"):
         Launcher(tmp_path / "sandboxes")

@@ -202,6 +202,8 @@ def test_frozen_it_uses_no_processor_and_thawed_it_goes_on(sandboxes: Sandboxes)
             sandbox.thaw()
             await _until(lambda stood=stood: sandbox.cpu_time() > stood)
         sandbox.freeze()
+        await sandbox.kill_runtime()  # what is asked of a frozen one thaws it
+        sandbox.freeze()
         await sandbox.close()
         assert await sandbox.exited == "closed"
 

@@ -32,7 +32,11 @@ _MADE = 30.0  # seconds until a sandbox is made
 
 
 class Launcher:
-    """`directory`: a private one, of one launcher at a time. `starts`: how many sandboxes are made at once; others wait their turn."""
+    """Makes sandboxes, in the event loop of a thread that lives as long as they do: they die with it.
+
+    `directory`: a private one, of one launcher at a time. `starts`: how many sandboxes are made at once; others wait their turn.
+    `hosts`: names of 127.0.0.1 inside.
+    """
 
     def __init__(self, directory: Path, *, starts: int = 4, hosts: Iterable[str] = ()) -> None:
         """Raises Unavailable if another launcher has the directory."""
@@ -74,7 +78,14 @@ class Launcher:
             if spec.name in self._sandboxes:
                 raise SandboxError(f"there is a sandbox {spec.name!r} already")
             template = await self._template(kind_of(spec))
-            return await self._make(spec, template)
+            try:
+                return await self._make(spec, template)
+            except SandboxError:
+                if template.channel.open:
+                    raise
+            return await self._make(
+                spec, await self._template(kind_of(spec))
+            )  # the template had died, which shows only now
 
     async def warm(self, spec: SandboxSpec) -> None:
         """Start the template of such sandboxes ahead. Raises Unavailable."""

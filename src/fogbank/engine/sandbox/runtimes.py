@@ -18,9 +18,10 @@ _PLACES = (
     "~/.nvm/versions/node/*/bin", "~/.volta/tools/image/node/*/bin", "~/.local/bin",
 )  # fmt: skip
 _SHOWN = ("/usr", "/bin", "/lib", "/lib64")  # in every sandbox
-_ASK = """import sys, ctypes
-print(sys.implementation.name, "%d.%d" % sys.version_info[:2], sys.base_prefix, sys.base_exec_prefix, sep="\\n")
-"""
+_ASK = (
+    "import sys, ctypes; "
+    "print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.base_prefix, sys.base_exec_prefix, sep='\\n')"
+)
 
 
 @lru_cache

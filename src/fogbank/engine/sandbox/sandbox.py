@@ -117,6 +117,7 @@ class Sandbox:
         return await self._start("extension", (path,), environment, False)
 
     async def _start(self, what: str, command: tuple[str, ...], environment: dict[str, str], fork: bool) -> Process:
+        self._wake()
         answer = await self._channel.ask(what, command=command, environment=environment, fork=fork)
         process = Process(answer["pid"])
         self._processes[process.pid] = process
@@ -136,6 +137,7 @@ class Sandbox:
 
     async def _kill_inside(self, extensions: bool) -> None:
         """Dying takes processor time too, and a thousand processes that fork would use up what there is."""
+        self._wake()
         with contextlib.suppress(FileNotFoundError):
             self._group.free_cpu()
         await self._channel.ask("kill", extensions=extensions)
@@ -157,6 +159,11 @@ class Sandbox:
         with contextlib.suppress(FileNotFoundError):
             self._group.thaw() if self._group.freezes else stopping.go_on(self.pid)
         self.frozen = False
+
+    def _wake(self) -> None:
+        """What is frozen answers nothing."""
+        if self.frozen:
+            self.thaw()
 
     def end_init(self) -> None:
         """The initialisation is over: from now on processor time in proportion to memory. Happens by itself after INIT seconds."""
@@ -231,8 +238,7 @@ class Sandbox:
         async with asyncio.timeout(_END):
             await self._born.wait()
             self._kill()
-            if self.frozen:
-                self.thaw()
+            self._wake()
             await asyncio.wait([self.exited])
             self._release()
             while not self._group.remove():

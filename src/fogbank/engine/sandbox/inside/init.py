@@ -33,6 +33,9 @@ class Init:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # as every other signal: the kernel gives it none that it has no handler of
         poll = select.poll()
         poll.register(self.channel, select.POLLIN)
         poll.register(woken, select.POLLIN)

@@ -39,6 +39,7 @@ def become(request: dict[str, Any], output: int, failed: int) -> Callable[[], in
 def _prepare(output: int, failed: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
     nothing = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
