@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.core.service import Permission
+from fogbank.engine.functions.runtimes import available
 from fogbank.services.lambda_ import (
     activation,
     code,
@@ -57,9 +58,15 @@ def creating_keys(_call: Call, req: Input) -> dict[str, Value]:
 
 
 def prepare(call: Call, req: Input) -> Callable[[], Looked]:
-    """Look at the code of a function that can be made."""
+    """Look at the code of a function that can be made, and, once, for the interpreters that are here: the transaction needs both."""
     check_new(call, req)
-    return code.prepare(call, req["Code"])
+    look = code.prepare(call, req["Code"])
+
+    def work() -> Looked:
+        available()
+        return look()
+
+    return work
 
 
 def check_new(call: Call, req: Input) -> Name:
