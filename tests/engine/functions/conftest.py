@@ -11,6 +11,7 @@ import pytest
 
 from fogbank.engine.functions.pool import Pool
 from fogbank.engine.functions.spec import Concurrency, FunctionSpec, Granted, Invocation, Limits, Network
+from fogbank.engine.sandbox.launcher import Launcher
 from support.bare_sandbox import BareLauncher
 
 if TYPE_CHECKING:
@@ -64,12 +65,21 @@ class Service:
 class Functions:
     """A pool, and functions for it."""
 
-    def __init__(self, pool: Pool, service: Service, launcher: BareLauncher, directory: Path) -> None:
+    def __init__(self, pool: Pool, service: Service, launcher: Any, directory: Path) -> None:
         self.pool = pool
         self.service = service
         self.launcher = launcher
         self.directory = directory
         self._count = itertools.count(1)
+
+    def layer(self, **files: str) -> Path:
+        """A layer of programs below extensions/."""
+        place = self.directory / f"layer{next(self._count)}"
+        (place / "extensions").mkdir(parents=True)
+        for name, text in files.items():
+            (place / "extensions" / name).write_text(text)
+            (place / "extensions" / name).chmod(0o755)
+        return place
 
     def make(self, code: str, file: str = "index.py", **options: Any) -> FunctionSpec:
         """A function of one file. Its handler is `index.handler`."""
@@ -107,18 +117,17 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stage")
 
 
-@pytest.fixture
-def running(tmp_path: Path, stage: Path) -> Run:
-    """`running(work, limits=…, network=…)`: runs a coroutine function on functions whose pool is closed in the end."""
+def run_on(make: Callable[[], Any], directory: Path, stage: Path) -> Run:
+    """`run(work, limits=…, network=…)`: runs a coroutine function on functions whose pool is closed in the end."""
 
     def run(
         work: Callable[[Functions], Awaitable[Any]], limits: Limits | None = None, network: Network | None = None
     ) -> Any:
         async def whole() -> Any:
-            service, launcher = Service(), BareLauncher(tmp_path)
+            service, launcher = Service(), make()
             pool = Pool(launcher, service, limits or Limits(), stage, network)
             try:
-                return await work(Functions(pool, service, launcher, tmp_path))
+                return await work(Functions(pool, service, launcher, directory))
             finally:
                 await pool.close()
                 await launcher.close()
@@ -126,3 +135,15 @@ def running(tmp_path: Path, stage: Path) -> Run:
         return asyncio.run(whole())
 
     return run
+
+
+@pytest.fixture
+def running(tmp_path: Path, stage: Path) -> Run:
+    """Functions as plain processes."""
+    return run_on(lambda: BareLauncher(tmp_path), tmp_path, stage)
+
+
+@pytest.fixture
+def sandboxed(tmp_path: Path, stage: Path) -> Run:
+    """Functions in sandboxes."""
+    return run_on(lambda: Launcher(tmp_path / "sandboxes"), tmp_path, stage)

@@ -346,6 +346,8 @@ class Environment:
             self._fail(Failed(words.EXTENSION_CRASH, f"exit status {done.result()}"))
 
     def _sandbox_gone(self, _done: object) -> None:
+        if self.broken:
+            return
         self.broken = True
         self._fail(words.exited(-9, out_of_memory=self._sandbox.oom_killed()))
 
