@@ -146,10 +146,11 @@ def test_a_role_that_may_not_tell_tells_nobody(
     region: LocalRegion, functions: Any, pool: Pool, seen: list[Any]
 ) -> None:
     plant(region, "well")
-    role(region)
+    role(region, "lambda:InvokeFunction")
     functions.put_function_event_invoke_config(
         FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "well"}}
     )
+    region.client("iam").delete_role_policy(RoleName="execution", PolicyName="p")
     told: list[Any] = []
     pool.does["well"] = told.append
     send(functions, 1)

@@ -9,7 +9,7 @@ import pytest
 from fogbank.services.lambda_ import gone
 from fogbank.services.lambda_.names import Name
 from services.helpers import refusal
-from services.lambda_.planted import ACCOUNT, ARN, plant
+from services.lambda_.planted import ACCOUNT, ARN, ROLE, plant, role
 
 if TYPE_CHECKING:
     from support.region import LocalRegion
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def functions(region: LocalRegion) -> Any:
     plant(region, published=1, alias="live")
     plant(region, "g")
+    role(region, "lambda:InvokeFunction")
     return region.client("lambda")
 
 
@@ -77,6 +78,16 @@ def test_destinations_that_are_not_there(functions: Any, arn: str, message: str)
     put = functions.put_function_event_invoke_config
     told = refusal(put, FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": arn}})
     assert (told["Code"], told["Message"]) == ("InvalidParameterValueException", message)
+
+
+def test_a_destination_that_the_role_may_not_send_to(region: LocalRegion, functions: Any) -> None:
+    region.client("iam").delete_role_policy(RoleName="execution", PolicyName="p")
+    put = functions.put_function_event_invoke_config
+    told = refusal(put, FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "g"}})
+    assert told["Code"] == "InvalidParameterValueException"
+    assert "doesn't have permissions to call InvokeFunction on" in told["Message"]
+    functions.add_permission(FunctionName="g", StatementId="s", Action="lambda:InvokeFunction", Principal=ROLE)
+    put(FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "g"}})
 
 
 @pytest.mark.parametrize("arn", ["kafka://topic", "arn:aws:lambda:us-east-1::function:g"])

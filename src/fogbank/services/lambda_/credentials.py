@@ -11,9 +11,12 @@ import msgspec
 
 from fogbank.core.errors import AwsError
 from fogbank.core.identity import sessions
+from fogbank.core.identity.records import arn_of, key_of, roles
 from fogbank.core.principal import Session, service_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fogbank.core.background import Background
     from fogbank.core.principal import Principal
     from fogbank.store.api import Tx
@@ -54,6 +57,22 @@ def assume(ctx: Background, tx: Tx, role: str, account: str, region: str, functi
     except (AwsError, sessions.BadToken):
         what = "The role defined for the function cannot be assumed by Lambda."
         raise AwsError("AccessDeniedException", what, status=403) from None
+
+
+def role_of(tx: Tx, role: str, label: str, now: datetime) -> Principal | None:
+    """A role as it is now, to ask what it may; None if it is not there. Nobody is given credentials."""
+    account = role.split(":")[4]
+    found = roles.get(tx, account, key_of(role.rpartition("/")[2]))
+    if found is None or arn_of(account, found) != role:
+        return None
+    issued = int(now.timestamp())
+    session = Session(
+        key_id="", secret="", account=account, of="role", name=found.name, id=found.id, label=label, issued=issued, expires=issued
+    )  # fmt: skip
+    try:
+        return sessions.principal_of(tx, session)
+    except sessions.BadToken:
+        return None
 
 
 class Roles:

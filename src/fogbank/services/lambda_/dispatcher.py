@@ -1,6 +1,6 @@
 """Runs asynchronous invocations when their time has come: many at once, functions side by side, none ahead of its line.
 
-How many of a function run at once follows how many it can: one more after each that ran, half after one that was throttled.
+How many of a function run at once follows what it does: one more after each that took long, half after one that was throttled.
 
 Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation".
 """
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 200  # invocations
 OF_ONE: Final = 100  # of one function
 FIRST: Final = 10  # of a function that nothing is known of
+LONG: Final = 0.2  # seconds: what takes longer is worth more environments, and more starts of them
 PAUSE: Final = 0.01  # seconds between two looks into the queue
 GONE: Final = frozenset(("ResourceNotFoundException",))
 
@@ -47,9 +48,10 @@ class Lane:
         self.busy: set[str] = set()
         self.window = float(FIRST)
 
-    def ran(self) -> None:
-        """An invocation reached the function."""
-        self.window = min(self.window + 1, OF_ONE)
+    def ran(self, seconds: float) -> None:
+        """An invocation reached the function, and took so long."""
+        if seconds > LONG:
+            self.window = min(self.window + 1, OF_ONE)
 
     def refused(self) -> None:
         """An invocation did not."""
@@ -146,12 +148,14 @@ class Dispatcher:
             await region.store.write(lambda tx: queue.done(tx, one))
             return
         run, version = asked
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             ran = await self._run(run)
         except AwsError as error:
             await self._refused(lane, one, error)
             return
-        lane.ran()
+        lane.ran(clock() - began)
         result = Result(
             RETRIES_EXHAUSTED if ran.error else SUCCESS, version, one.event.tries + 1, ran.error, ran.payload
         )

@@ -13,7 +13,9 @@ import msgspec
 
 from fogbank.core import destinations
 from fogbank.core.paging import read_marker, write_marker
+from fogbank.core.service import Permission
 from fogbank.services.lambda_ import gone
+from fogbank.services.lambda_.credentials import role_of
 from fogbank.services.lambda_.errors import invalid, not_found
 from fogbank.services.lambda_.names import LATEST, function_of, whole_of
 from fogbank.services.lambda_.queue import MOST_RETRIES, OLDEST
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
 
 PAGE: Final = 50
+SENDS: Final = {"lambda": "lambda:InvokeFunction", "events": "events:PutEvents"}  # what it takes to send to a service
 TAKES: Final = "FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
 
 
@@ -172,6 +175,23 @@ def check_destination(call: Call, name: Name, arn: str, wanted: Input) -> None:
     destination = destinations.find(arn)
     if destination is None or not destination.exists(call.tx, arn):
         raise invalid(f"The destination ARN {arn} is invalid.")
+    check_role(call, name, arn, parsed[0], parsed[2])
+
+
+def check_role(call: Call, name: Name, arn: str, service: str, owner: str) -> None:
+    """Refuse a destination that the function's role may not send to."""
+    action = SENDS.get(service)
+    role = need(call.tx, name).version.role
+    if action is None:
+        return
+    permission = Permission(action, arn, {"FunctionName": arn} if service == "lambda" else {})
+    principal = role_of(call.tx, role, name.name, call.now)
+    asked = len(call.asked)
+    allowed = principal is not None and call.may(permission, owner, principal)
+    del call.asked[asked:]  # it is not the caller's question
+    if not allowed:
+        verb = action.partition(":")[2]
+        raise invalid(f"The function's execution role {role} doesn't have permissions to call {verb} on {arn}")
 
 
 def told(name: Name, config: InvokeConfig) -> dict[str, Any]:
