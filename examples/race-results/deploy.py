@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from build import packed
+from pack import packed
 
 RUNTIME, MEMORY, TIMEOUT = "python3.11", 1024, 600
 HANDLER = "race_results.handler.handle"

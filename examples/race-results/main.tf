@@ -1,6 +1,6 @@
-# The same as deploy.py makes. The zip comes from build.py:
+# The same as deploy.py makes. The zip comes from pack.py:
 #
-#   python build.py function.zip
+#   python pack.py function.zip
 #   export AWS_PROFILE=fogbank
 #   terraform init && terraform apply
 #

@@ -95,7 +95,7 @@ def test_an_event_that_comes_again_writes_nothing(s3: Any) -> None:
     happen("waves.csv")
     before = site(s3)
     for key in ("waves.csv", "reads-1.csv", "gone.csv"):
-        assert happen(key)["race-reads"] == {"revision": 1, "rounds": 1, "written": 0}
+        assert happen(key)["race-reads"] == {"revision": 1, "written": 0, "left": False}
     assert site(s3) == before
 
 
@@ -153,6 +153,45 @@ def test_another_address_makes_other_codes(s3: Any, monkeypatch: pytest.MonkeyPa
     assert not before.keys() & after.keys()
 
 
+def test_one_invocation_writes_pages_and_the_others_leave_it_to_that(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(s3, FILES)
+    place = handler.Place("race-reads", "race-site", URL)
+    handler.claim(place, handler.BUSY)
+    assert happen("reads-1.csv")["race-reads"] == {"revision": 1, "written": 1, "left": True}
+    assert "index.html" not in site(s3)
+    monkeypatch.setattr(handler, "SILENCE", -60.0)
+    assert happen("reads-1.csv")["race-reads"] == {"revision": 1, "written": 7, "left": False}
+
+
+def test_results_that_came_while_pages_were_written_are_published_by_the_same(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(s3, FILES)
+    real = handler.claim
+    told: list[Any] = []
+
+    def claim(place: handler.Place, state: Any, **condition: str) -> bool:
+        if state == 1 and not told:  # all pages are of the first results, and nobody knows yet
+            upload(s3, {"corrections-1.csv": "bib,action,point,time\n1,dsq,,\n"})
+            told.append(happen("corrections-1.csv"))
+        return real(place, state, **condition)
+
+    monkeypatch.setattr(handler, "claim", claim)
+    assert happen("reads-1.csv")["race-reads"]["revision"] == 2
+    assert told == [{"race-reads": {"revision": 2, "written": 1, "left": True}}]
+    assert b"Disqualified" in site(s3)["bib/1.html"]
+
+
+def test_whoever_asks_for_it_has_everything_made_anew(s3: Any) -> None:
+    upload(s3, FILES)
+    happen("reads-1.csv")
+    before = site(s3)
+    s3.delete_object(Bucket="race-site", Key="bib/1.html")
+    assert happen("reads-1.csv")["race-reads"]["written"] == 0
+    assert handler.handle({"bucket": "race-reads"}, None)["race-reads"]["written"] == 1
+    assert site(s3) == before
+
+
 def test_events_all_at_once(s3: Any) -> None:
     """As many invocations as files, each as soon as its own file is there; what is left is what all files say."""
     files, truth = generate(120, seed=9)
@@ -190,7 +229,8 @@ def test_an_older_invocation_that_writes_late_puts_it_right(s3: Any, monkeypatch
         if key == "bib/1.html" and not later:
             later.append(1)
             upload(s3, {"corrections-2.csv": "bib,action,point,time\n1,ok,,\n2,dsq,,\n"})
-            happen("corrections-2.csv")
+            s3.delete_object(Bucket="race-reads", Key=handler.CLAIM)  # as if it had been silent for long
+            assert happen("corrections-2.csv")["race-reads"]["written"] > 1
             guard = {}  # as if it had looked in between: an overwrite that the condition does not stop
         return real(bucket, key, body, kind, **guard)
 

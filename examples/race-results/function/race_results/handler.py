@@ -1,11 +1,13 @@
 """What Lambda calls: files have arrived in the bucket of reads, so the results are made anew.
 
 Many invocations may run at once, of any order, and each event may come more than once. So what is written depends on all files
-there, never on the event, and two rules keep it right:
+there, never on the event, and three rules keep it right:
 
 1. `results.json` is replaced only as it was when the files were listed (If-Match): whoever listed earlier than another one wrote
    begins again. It has a number that rises, so no two versions are the same bytes.
 2. Who wrote pages looks once more, until there was nothing to write: whatever an older invocation wrote late, it puts right itself.
+3. One invocation at a time writes pages; others leave it to that one, which looks for newer results after it has said that it is
+   done. This saves work, and nothing depends on it: after half a minute of silence another one takes over.
 
 An invocation that cannot finish raises, and Lambda calls it again.
 """
@@ -18,6 +20,8 @@ import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
@@ -31,9 +35,11 @@ if TYPE_CHECKING:
     from race_results.entries import Entries
 
 ROUNDS = 40
-THREADS = 16
+THREADS = 8
 JSON, HTML, SVG, TEXT = "application/json", "text/html; charset=utf-8", "image/svg+xml", "text/plain; charset=utf-8"
-REPORT = "report/problems.txt"
+REPORT, CLAIM = "report/problems.txt", "report/claim.json"
+BUSY, SILENCE = "busy", 30.0  # seconds after which a claim does not count
+BATCH = 500  # pages after which a claim is renewed
 
 s3: Any = boto3.client(
     "s3", config=Config(max_pool_connections=THREADS, retries={"mode": "standard", "max_attempts": 5})
@@ -58,23 +64,68 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     buckets |= {event["bucket"]} if "bucket" in event else set()
     told = {}
     for bucket in sorted(buckets):
-        told[bucket] = settle(Place(bucket, os.environ["SITE_BUCKET"], os.environ["SITE_URL"].rstrip("/")))
+        place = Place(bucket, os.environ["SITE_BUCKET"], os.environ["SITE_URL"].rstrip("/"))
+        if "bucket" in event:
+            claim(place, 0)
+        told[bucket] = settle(place)
     return told
 
 
 def settle(place: Place) -> dict[str, Any]:
-    """Make the results and the pages what the files say, until there is nothing left to do."""
+    """Make the results and the pages what the files say, until there is nothing left to do, or another invocation is at it."""
     written = 0
     for attempt in range(ROUNDS):
         document, wrote = make(place)
-        if document is not None:
-            wrote += publish(place, document)
         written += wrote
-        if document is not None and not wrote:
-            return {"revision": document["revision"], "rounds": attempt + 1, "written": written}
         if document is None:  # another one was faster
             time.sleep(random.uniform(0, 0.05 * min(attempt + 1, 10)))
+            continue
+        state, etag = claimed(place)
+        if state in (BUSY, document["revision"]):
+            return {"revision": document["revision"], "written": written, "left": state == BUSY}
+        if claim(place, BUSY, **guard(etag)):
+            done, wrote = publish_all(place, document)
+            written += wrote
+            claim(place, done)  # then once more from the start: results that came meanwhile were left to this one
     raise RuntimeError(f"not settled after {ROUNDS} rounds: others write all the time")
+
+
+def publish_all(place: Place, document: dict[str, Any]) -> tuple[int, int]:
+    """Write pages until there are none to write, of the newest results. Of which they are, and how many were written."""
+    written = 0
+    for _ in range(ROUNDS):
+        wrote = publish(place, document)
+        if not wrote:
+            return document["revision"], written
+        written += wrote
+        document = current(place)[0] or document
+    raise RuntimeError(f"pages not settled after {ROUNDS} rounds: others write all the time")
+
+
+def claimed(place: Place) -> tuple[str | int, str]:
+    """Whether another invocation writes pages (`busy`), or of which results they are (0: it is not known); and the claim's ETag."""
+    try:
+        found = s3.get_object(Bucket=place.reads, Key=CLAIM)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return 0, ""
+        raise
+    said = found["ResponseMetadata"]["HTTPHeaders"].get("date")
+    now = parsedate_to_datetime(said) if said else datetime.now(UTC)  # S3's clock, rather than this one's
+    state = json.loads(found["Body"].read())["state"]
+    stale = state == BUSY and (now - found["LastModified"]).total_seconds() > SILENCE
+    return 0 if stale else state, found["ETag"]
+
+
+def claim(place: Place, state: str | int, **condition: str) -> bool:
+    """Say that this one writes pages (`busy`), or of which results they are. No two claims are the same bytes."""
+    body = json.dumps({"state": state, "nonce": random.getrandbits(64)}).encode()
+    return put(place.reads, CLAIM, body, JSON, **condition)
+
+
+def guard(etag: str) -> dict[str, str]:
+    """What a write asks: that the object is still the one of this ETag, or that there is none."""
+    return {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
 
 
 def make(place: Place) -> tuple[dict[str, Any] | None, int]:
@@ -88,8 +139,7 @@ def make(place: Place) -> tuple[dict[str, Any] | None, int]:
     if found is None:
         return None, 0
     document = {"revision": before["revision"] + 1 if before else 1, "inputs": inputs, **results(found)}
-    guard = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-    if not put(place.site, "results.json", dumped(document), JSON, **guard):
+    if not put(place.site, "results.json", dumped(document), JSON, **guard(etag)):
         return None, 0
     report(place, found)
     print(f"revision {document['revision']}: {len(files)} files, {document['counts']}, {len(found.problems)} problems")
@@ -148,15 +198,17 @@ def publish(place: Place, document: dict[str, Any]) -> int:
         wanted[key] = (pages.bib_page(document, each, url).encode(), HTML)
         wanted[f"bib/{pages.code_name(each['bib'], url)}"] = (url, SVG)
     due = [key for key, (body, _) in wanted.items() if not same(body, index.get(key))]
+    due.sort(key=lambda key: wanted[key][1] == SVG)  # codes take longest, and nobody waits for them
     gone = sorted(there.keys() - wanted.keys())
 
     def write(key: str) -> None:
         body, kind = wanted[key]
-        guard = {"IfMatch": index[key]} if key in index else {"IfNoneMatch": "*"}
-        put(place.site, key, body if kind == HTML else pages.code(body), kind, **guard)
+        put(place.site, key, body if kind == HTML else pages.code(body), kind, **guard(index.get(key, "")))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(write, due))
+        for start in range(0, len(due), BATCH):
+            list(pool.map(write, due[start : start + BATCH]))
+            claim(place, BUSY)
     for start in range(0, len(gone), 1000):
         keys = [{"Key": key} for key in gone[start : start + 1000]]
         s3.delete_objects(Bucket=place.site, Delete={"Objects": keys, "Quiet": True})

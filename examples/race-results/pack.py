@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pack the function: its own code, and the library `segno` from wherever this Python has it. The same code makes the same bytes.
 
-pip install segno && python build.py function.zip
+pip install segno && python pack.py function.zip
 """
 
 from __future__ import annotations

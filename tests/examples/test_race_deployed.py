@@ -1,0 +1,139 @@
+"""The race example deployed to a region that runs: S3 tells Lambda, the function writes pages, S3 shows them to everybody."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from deploy import Deployment
+from generate import generate
+from pack import HERE, packed
+from tests.services.iam.terraform import MIRROR, PROGRAM, Terraform
+
+from gateway.live import Live
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.xdist_group("functions")]
+
+FOGBANK = Path(sys.executable).with_name("fogbank")
+RUNNERS = 60
+SECONDS = 240  # a busy machine is slow; what takes longer hangs
+
+
+@pytest.fixture
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A region."""
+    made = Live(tmp_path_factory.mktemp("region") / "data")
+    yield made
+    made.end()
+
+
+def wait(condition: Callable[[], Any]) -> Any:
+    """What a condition gives once it holds."""
+    end = time.monotonic() + SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.2)
+    return found
+
+
+def look(live: Live, path: str) -> str:
+    """A page of the site, as anybody gets it; empty if there is none yet."""
+    host = f"race-site.s3-website-us-east-1.localhost:{live.port}"
+    request = urllib.request.Request(f"{live.endpoint}/{path}", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        error.close()
+        return ""
+
+
+def settled(live: Live, truth: dict[str, Any]) -> dict[str, Any] | None:
+    """The published results, once they are as it was and all pages are there."""
+    if not (text := look(live, "results.json")):
+        return None
+    document: dict[str, Any] = json.loads(text)
+    told = {
+        each["bib"]: {name: each[name] for name in ("wave", "status", "gun_ms", "chip_ms") if name in each}
+        for each in document["results"]
+    }
+    pages = live.client("s3").list_objects_v2(Bucket="race-site")["KeyCount"]
+    return document if told == truth and pages == 2 * len(truth) + 2 else None
+
+
+def upload(live: Live, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        live.client("s3").put_object(Bucket="race-reads", Key=name, Body=data)
+
+
+def check_pages(live: Live, document: dict[str, Any]) -> None:
+    """Names are where they may be, and each bib has its page, its code and its place."""
+    index = look(live, "index.html")
+    for each in document["results"][:5] + document["results"][-5:]:
+        page = look(live, f"bib/{each['bib']}.html")
+        assert f'href="bib/{each["bib"]}.html"' in index
+        assert f"<dd>{each['bib']}</dd>" in page
+        code = page.split('<img src="')[1].split('"')[0]
+        assert look(live, f"bib/{code}").startswith("<svg")
+
+
+def test_files_arrive_and_results_are_there(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", live.endpoint)
+    made = Deployment("race", boto3.Session(live.key, live.secret, region_name="us-east-1"))
+    made.deploy()
+    assert made.url == f"http://race-site.s3-website-us-east-1.localhost:{live.port}"
+    files, truth = generate(RUNNERS, seed=8)
+    upload(live, files)
+    document = wait(lambda: settled(live, truth))
+    check_pages(live, document)
+    first = document["results"][0]["bib"]
+    upload(live, {"corrections-9.csv": f"bib,action\n{first},dsq\n".encode()})
+    truth[first] = {"wave": truth[first]["wave"], "status": "DSQ"}
+    assert wait(lambda: settled(live, truth))["results"][0]["places"]["overall"] == 1
+    wait(lambda: "Disqualified" in look(live, f"bib/{first}.html"))
+    logs = live.client("logs")
+    lines = wait(
+        lambda: logs.filter_log_events(logGroupName="/aws/lambda/race-results", filterPattern="revision")["events"]
+    )
+    assert f"'DSQ': {sum(each['status'] == 'DSQ' for each in truth.values())}" in lines[-1]["message"]
+    used = subprocess.run(
+        [FOGBANK, "usage", "--data", str(live.data), "--json"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    (metered,) = json.loads(used.stdout)["resources"]
+    assert (metered["service"], metered["resource"]) == ("lambda", "race-results")
+    assert metered["units"]["requests"] >= 2
+    assert metered["price"] > 0
+    made.deploy()
+    made.delete()
+    assert live.client("s3").list_buckets()["Buckets"] == []
+    assert live.client("lambda").list_functions()["Functions"] == []
+    assert live.client("iam").list_roles()["Roles"] == []
+
+
+@pytest.mark.xdist_group("terraform")
+@pytest.mark.skipif(not (PROGRAM and MIRROR), reason="Terraform and a mirror of AWS's provider are needed")
+def test_with_terraform(live: Live, tmp_path: Path) -> None:
+    terraform = Terraform(live, tmp_path, "")
+    shutil.copy(HERE / "main.tf", tmp_path / "main.tf")
+    (tmp_path / "function.zip").write_bytes(packed())
+    (tmp_path / "terraform.tfvars").write_text(f'endpoint = "http://s3-website-us-east-1.localhost:{live.port}"\n')
+    terraform.apply()
+    terraform.plan()
+    assert terraform.outputs()["results"] == f"http://race-site.s3-website-us-east-1.localhost:{live.port}/"
+    files, truth = generate(20, seed=2)
+    upload(live, files)
+    check_pages(live, wait(lambda: settled(live, truth)))
+    terraform.destroy()
