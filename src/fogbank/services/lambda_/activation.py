@@ -5,6 +5,8 @@ Source: Lambda Developer Guide, "Lambda function states".
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,14 +18,21 @@ from fogbank.store import outbox
 from fogbank.store.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from fogbank.core.background import Background
     from fogbank.core.call import Call
     from fogbank.store.api import Tx
+
+    Warm = Callable[[Background, Version], Awaitable[None]]
 
 KIND: Final = "lambda.activate"
 CREATING: Final = "Creating"
 REASON: Final = "The function is being created."  # AWS says so of updates, too
 DAMAGED: Final = "InvalidZipFileException"
+LONGEST_WARMING: Final = 20.0  # seconds
+_log = logging.getLogger("fogbank.lambda")
+_warming: Final[list[Warm]] = []
 
 
 class Activation(Record, version=1):
@@ -81,7 +90,24 @@ async def activate(ctx: Background, payload: bytes) -> None:
         why = str(error)
         await store.write(lambda tx: fail(ctx, tx, one, why))
         return
+    await warm(ctx, version)
     await store.write(lambda tx: succeed(ctx, tx, one))
+
+
+def warming(function: Warm) -> Warm:
+    """Have a function called with versions that are about to become active, so that their first invocation waits for less."""
+    _warming.append(function)
+    return function
+
+
+async def warm(ctx: Background, version: Version) -> None:
+    """Get ready what a version runs on. It takes its time, but not for ever, and a version is active without it, too."""
+    for function in _warming:
+        try:
+            async with asyncio.timeout(LONGEST_WARMING):
+                await function(ctx, version)
+        except Exception:
+            _log.warning("a runtime was not got ready", exc_info=True, extra={"fields": {"runtime": version.runtime}})
 
 
 def current(tx: Tx, one: Activation) -> Version | None:
