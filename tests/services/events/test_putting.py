@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.core.destinations import Sender
+from fogbank.services import registry
 from fogbank.services.events.records import Tally, deliveries, spreads, taken, tallies
 from services.events.made import FUNCTION, HERE, OTHER, QUEUE, entry, put, rule
 from services.helpers import allow, code, permit, refusal, user_client
@@ -257,6 +258,21 @@ def test_events_of_any_depth_are_delivered_or_refused(region: LocalRegion, event
     region.settle()
     assert kept(region) == 0
     assert 0 < len(inbox.received) <= 3 * taken_in
+
+
+def test_metrics_tell_what_became_of_deliveries(region: LocalRegion, events: Any, inbox: Inbox) -> None:
+    rule(events, "r", None, {"Id": "1", "Arn": FUNCTION}, {"Id": "2", "Arn": OTHER})
+    inbox.closed.add(OTHER)
+    put(events)
+    region.settle()
+    with region.region.store.snapshot() as tx:
+        found = {each.name: each.value for tell in registry.services()["events"].gauges for each in tell(tx)}
+    assert found == {
+        "fogbank_events_triggered_rules": 1,
+        "fogbank_events_invocations": 2,
+        "fogbank_events_failed_invocations": 1,
+        "fogbank_events_dead_lettered": 0,
+    }
 
 
 def test_trying_a_pattern(events: Any) -> None:

@@ -87,7 +87,6 @@ def test_what_no_target_is(made: Any) -> None:
     bad = "Provided Arn is not in correct format."
     for arn in ("f", FUNCTION.replace("us-east-1", "eu-west-1"), "arn:aws:lambda:::function:f", "arn:" + "a" * 1500):
         assert wrong(made, Arn=arn) == f"Parameter {arn} is not valid. Reason: {bad}"
-    assert wrong(made, RoleArn=ROLE) == f"RoleArn is not supported for target {FUNCTION}."
     assert wrong(made, Input="{") == "Input for target 1 is not a valid JSON text."
     assert wrong(made, Input="[" * 5000) == "Input for target 1 is not a valid JSON text."
     assert wrong(made, Input="1", InputPath="$") == (
@@ -118,6 +117,7 @@ def test_what_no_transformer_is(made: Any) -> None:
         {"Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:m"},
         {"Arn": "arn:aws:kinesis:us-east-1:123456789012:stream/s"},
         {"Arn": "arn:aws:sns:us-east-1:123456789012:t"},
+        {"RoleArn": ROLE},
         {"SqsParameters": {"MessageGroupId": "g"}},
         {"EcsParameters": {"TaskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/t"}},
     ],

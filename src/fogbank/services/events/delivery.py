@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
 
 SERVICE: Final = "events.amazonaws.com"
-AT_ONCE: Final = 8
+AT_ONCE: Final = 16
 OLDEST: Final = 86_400  # seconds that delivery is tried, where the target does not say
 MOST_ATTEMPTS: Final = 185
 _log = logging.getLogger("fogbank.events")

@@ -35,7 +35,12 @@ HONOURED: Final = {
     "RetryPolicy",
 }
 FORMS: Final = ("Input", "InputPath", "InputTransformer")
-OWN_POLICY: Final = {"lambda", "sqs", "sns", "logs"}  # services that go by their resources' policies, not by a role
+OWN_POLICY: Final = {
+    "lambda",
+    "sqs",
+    "sns",
+    "logs",
+}  # services that go by their resources' policies; a role is for other accounts
 
 
 @events.operation("write", "rule", takes="Rule EventBusName Targets", also=pass_roles)
@@ -78,7 +83,7 @@ def target_of(call: Call, given: Mapping[str, Any]) -> Target:
             raise not_implemented(f"{name} of a target")
     check_arn(call, given["Arn"])
     if "RoleArn" in given and service_of(given["Arn"]) in OWN_POLICY:
-        raise invalid(f"RoleArn is not supported for target {given['Arn']}.")
+        raise not_implemented(f"A role for a target of the service {service_of(given['Arn'])}")
     if service_of(given["Arn"]) == "events" and any(form in given for form in FORMS):
         raise invalid(f"Input, InputPath, and InputTransformer are not supported for target {given['Arn']}.")
     check_form(given)
