@@ -102,6 +102,12 @@ def fits(action: str, resource: str) -> bool:
     if resource == "*":
         return not any(access.required for access in found.resources.values())
     prefix = action.partition(":")[0]
+    if (
+        prefix == "logs"
+    ):  # AWS asks on all streams of a group, and on those of all groups, which the reference does not say
+        resource = resource.removesuffix(":log-stream:")
+        if not found.resources:
+            return resource.endswith(":log-group:")
     return any(pattern(prefix, kind).fullmatch(resource) for kind in found.resources)
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.services.events import made as events
 from tests.services.kms import made as kms
 from tests.services.lambda_ import made as lambda_
+from tests.services.logs import made as logs
 from tests.wire.generate import MINIMAL, Generator
 
 from fogbank.auth.dialect import dialect_of
@@ -84,6 +85,7 @@ MORE: dict[str, dict[str, Any]] = {
     **kms.MORE,
     **lambda_.MORE,
     **events.MORE,
+    **logs.MORE,
 }
 ROOT_ONLY = {"CreateBucket", "ListBuckets"}  # whose resource is any caller's own account
 

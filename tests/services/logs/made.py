@@ -9,6 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from fogbank.services.logs.places import write_pointer
 from support.region import HOST, KEY_ID, SECRET
 
 if TYPE_CHECKING:
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
 
 GROUP = "/some/group"
 STREAM = "a-stream"
+THERE = {"logGroupName": "g"}
+THERE_ARN = "arn:aws:logs:us-east-1:123456789012:log-group:g"
+# Inputs of operations that can address a group in several ways, for tests that call every operation.
+MORE: dict[str, dict[str, Any]] = {
+    "logs:AssociateKmsKey": THERE,
+    "logs:DescribeLogStreams": THERE,
+    "logs:DisassociateKmsKey": THERE,
+    "logs:FilterLogEvents": THERE,
+    "logs:GetLogEvents": THERE,
+    "logs:GetLogRecord": {"logRecordPointer": write_pointer(1, (1, 1, 1))},
+    "logs:ListTagsForResource": {"resourceArn": THERE_ARN},
+    "logs:PutLogGroupDeletionProtection": {"logGroupIdentifier": THERE_ARN},
+    "logs:StartLiveTail": {"logGroupIdentifiers": [THERE_ARN]},
+    "logs:StartQuery": THERE,
+    "logs:TagResource": {"resourceArn": THERE_ARN},
+    "logs:UntagResource": {"resourceArn": THERE_ARN},
+}
 
 
 def now_of(region: LocalRegion) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from fogbank.core.errors import AwsError
 from fogbank.core.service import Permission
 from fogbank.services.logs.addressing import need_group, need_stream
 from fogbank.services.logs.blocks import OVERHEAD
@@ -49,7 +50,7 @@ class Page(msgspec.Struct, frozen=True):
 
 def on_unmask(call: Call, req: Input) -> list[Permission]:
     """Who asks for what data protection hides needs a permission for that."""
-    return [Permission("logs:Unmask", arn_of_group(call, req), req)] if req.get("unmask") else []
+    return [Permission("logs:Unmask", pointed(call, req), req)] if req.get("unmask") else []
 
 
 @logs.operation(
@@ -116,7 +117,20 @@ def told_event(event: Event) -> dict[str, Any]:
     }
 
 
-@logs.operation("scan", "group", takes="logRecordPointer unmask", also=on_unmask)
+def pointed(call: Call, req: Input) -> str:
+    """What the permission on the group of a pointer is asked on: on any group, if there is none."""
+    try:
+        return arn_of_group(call, req)
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return f"arn:aws:logs:{call.region}:{call.account}:log-group:*:log-stream:"
+
+
+logs.resources = {**logs.resources, "pointed": pointed}
+
+
+@logs.operation("scan", "pointed", takes="logRecordPointer unmask", also=on_unmask)
 def get_log_record(call: Call, req: Input) -> dict[str, Any]:
     """All fields of one event."""
     group = need_group(call, req)
