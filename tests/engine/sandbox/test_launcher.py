@@ -37,9 +37,9 @@ def own(tmp_path: Path) -> Iterator[Sandboxes]:
         made.run(made.launcher.close())
 
 
-def traces(directory: Path) -> dict[str, list[str]]:
-    """What a launcher could leave behind on the machine."""
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/fogbank-*/*/")]
+def traces(directory: Path, key: str) -> dict[str, list[str]]:
+    """What a launcher with a key could leave behind on the machine."""
+    groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{key}/*/")]
     children = [str(pid) for pid in stopping.family(os.getpid())]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     files = [str(path) for path in directory.rglob("*")]
@@ -58,7 +58,7 @@ def traces(directory: Path) -> dict[str, list[str]]:
 
 
 def test_closing_leaves_nothing(own: Sandboxes, tmp_path: Path) -> None:
-    before = traces(tmp_path / "sandboxes")
+    before = traces(tmp_path / "sandboxes", own.launcher.key)
 
     async def many() -> int:
         sandboxes = await asyncio.gather(*(own.launcher.start(own.spec(SLEEP)) for _ in range(10)))
@@ -71,11 +71,11 @@ def test_closing_leaves_nothing(own: Sandboxes, tmp_path: Path) -> None:
         return count
 
     assert own.run(many()) >= 15 + len(before["children"])
-    assert traces(tmp_path / "sandboxes") == before
+    assert traces(tmp_path / "sandboxes", own.launcher.key) == before
 
 
 def test_closing_the_launcher_ends_what_runs(tmp_path: Path) -> None:
-    before = traces(tmp_path)
+    before = traces(tmp_path, "none")
     with asyncio.Runner() as runner:
         made = make(tmp_path, runner)
 
@@ -88,10 +88,9 @@ def test_closing_the_launcher_ends_what_runs(tmp_path: Path) -> None:
             return await sandbox.exited
 
         assert made.run(run()) == "closed"
-    after = traces(tmp_path)
-    assert [after[name] for name in ("groups", "children", "mounts", "count")] == [
-        before[name] for name in ("groups", "children", "mounts", "count")
-    ]
+    after = traces(tmp_path, made.launcher.key)
+    for name in ("groups", "children", "mounts", "count"):
+        assert after[name] == before[name]
     assert sorted(path.name for path in (tmp_path / "sandboxes").iterdir()) == ["cgroups", "lock", "root"]
     assert not list(Path("/sys/fs/cgroup").glob(f"**/{made.launcher.key}"))
 
@@ -268,7 +267,7 @@ def test_what_is_missing_is_an_error_that_names_it(own: Sandboxes, tmp_path: Pat
 
 
 def test_a_start_that_is_given_up_leaves_nothing(own: Sandboxes, tmp_path: Path) -> None:
-    before = traces(tmp_path / "sandboxes")
+    before = traces(tmp_path / "sandboxes", own.launcher.key)
 
     async def give_up() -> None:
         for delay in (0, 0.001, 0.002, 0.004, 0.008):
@@ -279,7 +278,9 @@ def test_a_start_that_is_given_up_leaves_nothing(own: Sandboxes, tmp_path: Path)
                 await (await starting).close()
 
     own.run(give_up())
-    _wait_for(lambda: traces(tmp_path / "sandboxes") == before)  # the processes between end by themselves
+    _wait_for(
+        lambda: traces(tmp_path / "sandboxes", own.launcher.key) == before
+    )  # the processes between end by themselves
 
 
 def test_a_hundred_at_once_are_made_a_few_at_a_time(own: Sandboxes) -> None:

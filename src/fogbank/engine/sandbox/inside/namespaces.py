@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Next = Callable[[], int]
 
 UID, GID = 993, 990
-_NAMESPACES = kernel.NEWNS | kernel.NEWUTS | kernel.NEWIPC | kernel.NEWNET | kernel.NEWCGROUP
+_NAMESPACES = kernel.NEWNS | kernel.NEWUTS | kernel.NEWIPC | kernel.NEWNET
 # The machine's out-of-memory killer takes the functions first, and of a sandbox its runtime first; root sets the least that it can
 # ever be.
 _INIT_SCORE = "300"
@@ -35,24 +35,27 @@ def enter(spec: dict[str, Any], program: bytes, channel: socket.socket, output: 
     kernel.close_except({0, 1, 2, channel.fileno(), output, go})
     kernel.unshare(kernel.NEWPID)
     made_in, made_out = os.pipe()
-    mapped_in, mapped_out = os.pipe()
+    done_in, done_out = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(made_in)
-        os.close(mapped_out)
+        os.close(done_out)
         try:
-            _first(spec, program, channel, (made_out, mapped_in, go))
+            _first(spec, program, channel, (made_out, done_in, go))
         except OSError as error:
             kernel.send(channel, {"error": str(error)})
             os._exit(1)
         return init.Init(channel, output).run
     os.close(made_out)
-    os.close(mapped_in)
+    os.close(done_in)
     pidfd = kernel.pidfd_open(pid)
     kernel.send(channel, {"pid": pid}, [pidfd])
+    for path in spec["cgroups"]:  # the kernel may take milliseconds, in which the other goes on
+        world.write(world.HOST + path, str(pid))
+    os.write(done_out, b"x")
     if os.read(made_in, 1):
         _identify(pid, spec)
-        os.write(mapped_out, b"x")
+        os.write(done_out, b"x")
     return None
 
 
@@ -65,9 +68,7 @@ def _identify(pid: int, spec: dict[str, Any]) -> None:
 
 
 def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, pipes: tuple[int, int, int]) -> None:
-    made, mapped, go = pipes
-    for path in spec["cgroups"]:
-        world.write(world.HOST + path, "0")
+    made, done, go = pipes
     world.write(world.HOST + "/proc/self/oom_score_adj", _INIT_SCORE)
     with contextlib.suppress(
         PermissionError
@@ -77,11 +78,12 @@ def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, pipes: 
     world.furnish(spec)
     socket.sethostname("localhost")
     kernel.loopback_up()
+    _wait(done)
+    kernel.unshare(kernel.NEWCGROUP)
     listeners = [socket.create_server(("127.0.0.1", port), backlog=512) for port in spec["ports"]]
     kernel.unshare(kernel.NEWUSER)
     os.write(made, b"x")
-    if not os.read(mapped, 1):
-        raise OSError("the sandbox was given no user")
+    _wait(done)
     os.setresgid(GID, GID, GID)
     os.setresuid(UID, UID, UID)
     _limit(spec)
@@ -94,8 +96,14 @@ def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, pipes: 
     kernel.send(channel, {"ready": True}, [*(listener.fileno() for listener in listeners), tmp])
     for listener in listeners:
         listener.close()
-    for fd in (made, mapped, go, tmp):
+    for fd in (made, done, go, tmp):
         os.close(fd)
+
+
+def _wait(done: int) -> None:
+    """Until the process between has done its next part."""
+    if not os.read(done, 1):
+        raise OSError("the process between has failed")
 
 
 def _limit(spec: dict[str, Any]) -> None:
