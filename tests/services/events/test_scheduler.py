@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from fogbank.services.events.records import due
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fogbank.services.events import schedule
+from fogbank.services.events.records import Rule, due
+from fogbank.services.events.scheduler import MADE_UP, times_of
 from services.events.made import FUNCTION, HERE, OTHER, put, rule
+from support.region import LocalRegion
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from services.events.conftest import Inbox
-    from support.region import LocalRegion
 
 
 def at(region: LocalRegion, *when: int) -> None:
@@ -28,6 +36,21 @@ def waiting(region: LocalRegion) -> int:
     """How many rules are due some time."""
     with region.region.store.snapshot() as tx:
         return sum(1 for _ in due.scan(tx))
+
+
+def test_a_schedule_goes_on_when_the_region_starts_again(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "again").mkdir()
+    first = LocalRegion(tmp_path / "again")
+    rule(first.client("events"), "r", None, ScheduleExpression="rate(1 hour)")
+    first.close()
+    second = LocalRegion(tmp_path / "again")
+    second.settle()
+    assert inbox.take() == []
+    second.advance(hours=5, minutes=1)
+    second.settle()
+    second.settle()
+    assert len(inbox.take()) == 1
+    second.close()
 
 
 def test_the_event_of_a_rate(region: LocalRegion, events: Any, inbox: Inbox) -> None:
@@ -175,3 +198,35 @@ def test_hundreds_of_rules_that_are_due_at_once(region: LocalRegion, events: Any
     region.settle()
     assert len({event["resources"][0] for event in inbox.take()}) == 250
     assert waiting(region) == 250
+
+
+EXPRESSION = st.sampled_from(
+    ["rate(1 minute)", "rate(7 minutes)", "cron(* * * * ? *)", "cron(0/3 8-9 * * ? *)", "cron(0 9 ? * MON *)"]
+)
+NOON = int(datetime(2030, 1, 1, 12, tzinfo=UTC).timestamp())
+
+
+@given(expression=EXPRESSION, steps=st.lists(st.integers(-400, 400) | st.integers(0, 1_000_000), max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_no_time_comes_twice_and_none_of_the_last_minutes_is_left_out(expression: str, steps: list[int]) -> None:
+    found = schedule.parse(expression)
+    assert found is not None
+    rule = Rule(
+        name="r", state="ENABLED", description="", pattern="", schedule=expression, role="", creator="", tags={},
+        since=NOON, next=found.after(NOON, NOON) or 0,
+    )  # fmt: skip
+    now, triggered = NOON, [NOON]
+    for step in steps:
+        now += step
+        if rule.next > now:
+            continue
+        times, following = times_of(found, rule, now)
+        assert times
+        assert following > now
+        expected = found.after(max(triggered[-1], now - MADE_UP - 1), NOON)
+        if expected is not None and expected <= now:
+            assert times[0] == expected
+        assert times[-1] == found.until(now, NOON)
+        triggered += times
+        rule = msgspec.structs.replace(rule, next=following)
+    assert triggered == sorted(set(triggered))
