@@ -111,7 +111,7 @@ class Gateway:
 
     async def _read(self, request: HttpRequest, source: Source, protocol: str, *, known: bool) -> bytes:
         most = bodies.limit_of(protocol, self._max_body, known=known)
-        return await bodies.read_whole(source, request.headers, most)
+        return await bodies.read_whole(source, request.headers, most, protocol)
 
     def _admit(self, record: Record, identified: steps.Identified) -> steps.Authorised | HttpResponse:
         """From the signature to the permission, in one view of the state; and on to the answer, where that is a lookup."""

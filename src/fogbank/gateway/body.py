@@ -61,13 +61,13 @@ def limit_of(protocol: str, most: int, *, known: bool) -> int:
     return min(most, LIMITS.get(protocol, most)) if known else min(most, STRANGERS)
 
 
-async def read_whole(source: Source, headers: Mapping[str, str], most: int) -> bytes:
+async def read_whole(source: Source, headers: Mapping[str, str], most: int, protocol: str = "") -> bytes:
     """The body, if it is at most `most` bytes and arrives as announced."""
     length = content_length(headers)
     if length == 0:
         return b""
     if length is not None and length > most:
-        raise too_large(most)
+        raise too_large(most, protocol)
     if length is not None and length <= INLINE_LIMIT:
         return await read_small(source, length)
     parts, size = [], 0
@@ -75,7 +75,7 @@ async def read_whole(source: Source, headers: Mapping[str, str], most: int) -> b
         parts.append(chunk)
         size += len(chunk)
         if size > most:
-            raise too_large(most)
+            raise too_large(most, protocol)
     if length is not None and size != length:
         raise incomplete()
     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -137,8 +137,11 @@ async def chunks(source: Source) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def too_large(most: int) -> AwsError:
-    """The error for a body above the limit."""
+def too_large(most: int, protocol: str = "") -> AwsError:
+    """The error for a body above the limit, in the words of S3, or of services that speak JSON."""
+    if protocol in ("json", "rest-json"):
+        what = f"Request must be smaller than {most} bytes"
+        return AwsError("RequestEntityTooLargeException", what, status=413)
     fields = {"MaxSizeAllowed": most}
     return AwsError(
         "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=413, fields=fields

@@ -118,6 +118,12 @@ def test_fifty_megabytes(tmp_path: Path) -> None:
         region.close()
 
 
+def test_a_request_that_is_larger_than_any(region: LocalRegion, client: Any, role: str) -> None:
+    """The gateway reads no more than its limit, here 8 MiB."""
+    refused = creating(client, role, {"ZipFile": bytes(8 << 20)})
+    assert (refused["Code"], refused["Status"]) == ("RequestEntityTooLargeException", 413)
+
+
 def test_no_room_in_the_account(client: Any, role: str, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_code, "LARGEST_STORED", 2 * len(hello()))
     make("a")
