@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from fogbank.core import usage
+from services.helpers import refusal
 from services.lambda_.packages import zipped
-from services.lambda_.planted import ACCOUNT, role
+from services.lambda_.planted import ACCOUNT, ROLE, role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +33,14 @@ def handler(event, context):
     if "env" in event:
         return os.environ.get(event["env"])
     return {"given": event, "id": context.aws_request_id, "arn": context.invoked_function_arn, "version": context.function_version}
+"""
+
+STREAMING = """
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+    stream = awslambda.HttpResponseStream.from(stream, {statusCode: 201, headers: {"content-type": "text/plain", "x-a": "1"}});
+    for (const piece of ["one ", "two ", "three"]) stream.write(piece);
+    stream.end();
+});
 """
 
 
@@ -117,3 +128,93 @@ def test_a_changed_function_runs_its_new_code(region: LocalRegion, functions: An
     functions.update_function_code(FunctionName="f", ZipFile=zipped({"app.py": "def handler(e, c): return 'new'\n"}))
     region.settle()
     eventually(lambda: json.loads(invoke(functions, {})["Payload"]) == "new")
+
+
+def make(region: LocalRegion, functions: Any, name: str, runtime: str, handler: str, files: dict[str, str]) -> None:
+    functions.create_function(
+        FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler, Code={"ZipFile": zipped(files)}, Timeout=30
+    )
+    region.settle()
+    eventually(lambda: functions.get_function_configuration(FunctionName=name)["State"] == "Active")
+
+
+def opened(functions: Any, name: str, **given: Any) -> str:
+    """The host of a new URL that everybody may use."""
+    shared = {"FunctionName": name, "Principal": "*"}
+    functions.add_permission(StatementId="a", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE", **shared)
+    functions.add_permission(StatementId="b", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True, **shared)
+    made = functions.create_function_url_config(FunctionName=name, AuthType="NONE", **given)
+    return str(urlsplit(made["FunctionUrl"]).netloc)
+
+
+def test_a_function_url(region: LocalRegion, functions: Any) -> None:
+    source = """
+def handler(event, context):
+    return {"statusCode": 201, "headers": {"x-path": event["rawPath"]}, "cookies": ["a=1"], "body": event["body"].upper()}
+"""
+    make(region, functions, "page", "python3.11", "app.handler", {"app.py": source})
+    host = opened(functions, "page")
+    answer = region.raw("POST", "/a/b", {"host": host, "content-type": "text/plain"}, b"hello")
+    assert (answer.status, answer.body) == (201, b"HELLO")
+    assert (answer.headers["x-path"], answer.headers["set-cookie"]) == ("/a/b", "a=1")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_an_answer_that_is_streamed(region: LocalRegion, functions: Any) -> None:
+    make(region, functions, "stream", "nodejs20.x", "index.handler", {"index.js": STREAMING})
+    host = opened(functions, "stream", InvokeMode="RESPONSE_STREAM")
+    answer = region.raw("GET", "/", {"host": host})
+    assert (answer.status, answer.body) == (201, b"one two three")
+    assert (answer.headers["content-type"], answer.headers["x-a"]) == ("text/plain", "1")
+    events = list(functions.invoke_with_response_stream(FunctionName="stream")["EventStream"])
+    whole = b"".join(event["PayloadChunk"]["Payload"] for event in events[:-1])
+    assert whole.endswith(b"one two three")
+    assert events[-1] == {"InvokeComplete": {}}
+
+
+def test_provisioned_environments_are_initialised(region: LocalRegion, functions: Any) -> None:
+    version = functions.publish_version(FunctionName="f")["Version"]
+    region.settle()
+    eventually(lambda: functions.get_function_configuration(FunctionName=f"f:{version}")["State"] == "Active")
+    place = {"FunctionName": "f", "Qualifier": version}
+    functions.put_provisioned_concurrency_config(ProvisionedConcurrentExecutions=2, **place)
+    eventually(lambda: functions.get_provisioned_concurrency_config(**place)["Status"] == "READY")
+    status = region.background.residents["lambda"].pool.status()  # type: ignore[attr-defined]
+    assert list(status.provisioned.values()) == [2]
+    assert json.loads(invoke(functions, {"env": "AWS_LAMBDA_INITIALIZATION_TYPE"}, Qualifier=version)["Payload"]) == (
+        "provisioned-concurrency"
+    )
+
+
+def test_an_alias_of_two_versions(region: LocalRegion, functions: Any) -> None:
+    functions.publish_version(FunctionName="f")
+    functions.update_function_configuration(FunctionName="f", Description="other")
+    region.settle()
+    functions.publish_version(FunctionName="f")
+    region.settle()
+    functions.create_alias(
+        FunctionName="f", Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}
+    )
+    ready = lambda: all(  # noqa: E731
+        functions.get_function_configuration(FunctionName=f"f:{number}")["State"] == "Active" for number in (1, 2)
+    )
+    eventually(ready)
+    seen = {invoke(functions, {}, Qualifier="live")["ExecutedVersion"] for _ in range(40)}
+    assert seen == {"1", "2"}
+
+
+def test_a_function_without_concurrency_is_throttled(functions: Any) -> None:
+    functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    told = refusal(functions.invoke, FunctionName="f")
+    assert (told["Code"], told["Status"]) == ("TooManyRequestsException", 429)
+    functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    assert "FunctionError" not in invoke(functions, {})
+
+
+def test_a_role_that_lambda_cannot_assume(region: LocalRegion, functions: Any) -> None:
+    iam = region.client("iam")
+    iam.delete_role_policy(RoleName="execution", PolicyName="p")
+    iam.delete_role(RoleName="execution")
+    told = refusal(functions.invoke, FunctionName="f")
+    assert told["Code"] == "AccessDeniedException"
+    assert told["Message"] == "The role defined for the function cannot be assumed by Lambda."

@@ -128,9 +128,12 @@ class Functions:
     # What the engine asks for
 
     async def environment(self, spec: FunctionSpec) -> Granted:
-        """The role's credentials, for one environment. AwsError if the role cannot be assumed."""
-        with self.region.store.snapshot() as tx:
-            held = credentials.assume(self.ctx, tx, spec.role, spec.account, spec.region, unqualified(spec))
+        """The role's credentials, for one environment. Refused if the role cannot be assumed."""
+        try:
+            with self.region.store.snapshot() as tx:
+                held = credentials.assume(self.ctx, tx, spec.role, spec.account, spec.region, unqualified(spec))
+        except AwsError as error:
+            raise Refused(error) from None
         return Granted(held.variables(), float(held.session.expires) - LEAVING)
 
     def concurrency(self, spec: FunctionSpec) -> Concurrency:
@@ -183,6 +186,14 @@ def ran(outcome: Outcome) -> Ran:
     return Ran(outcome.payload, outcome.error, outcome.error_type, outcome.log_tail)
 
 
+class Refused(Unavailable):
+    """An environment cannot be made, for a reason that Lambda's callers are told as it is."""
+
+    def __init__(self, error: AwsError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """The engine's refusals in Lambda's words."""
@@ -191,6 +202,8 @@ def refusals() -> Iterator[None]:
     except Throttled as error:
         fields = {**USER, "Reason": error.reason, "retryAfterSeconds": "1"}
         raise AwsError("TooManyRequestsException", "Rate Exceeded.", fields=fields) from None
+    except Refused as error:
+        raise error.error from None
     except Unavailable as error:
         raise AwsError("ServiceException", str(error), status=500) from None
 
