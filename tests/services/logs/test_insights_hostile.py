@@ -201,9 +201,15 @@ def test_any_text_is_an_expression_or_has_a_fault(text: str) -> None:
         warnings.simplefilter("error")
         fault = insights_regex.fault(text)
         if not fault:
-            literal = insights_regex.literal(text)
+            literals = insights_regex.literals(text)
             found = insights_regex.compiled(text).search("a b[a]dz(b)-&1")
-            assert found is None or not literal or literal in "a b[a]dz(b)-&1"
+            assert found is None or all(literal in "a b[a]dz(b)-&1" for literal in literals)
+
+
+def test_literals_of_expressions() -> None:
+    assert insights_regex.literals(r"ERROR.*code\.\d+x: [ab]*y") == ["ERROR", "code.", "x: ", "y"]
+    assert insights_regex.literals("ab*c+") == ["a"]
+    assert insights_regex.literals("a|b") == insights_regex.literals("(?i)a") == insights_regex.literals("a{2}") == []
 
 
 @pytest.mark.parametrize(

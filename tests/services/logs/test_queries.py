@@ -86,6 +86,14 @@ def test_the_pointer_of_a_result_leads_to_its_event(region: LocalRegion, logs: A
     assert "b.c.1" not in record
 
 
+def test_values_are_found_however_json_writes_them(region: LocalRegion, logs: Any) -> None:
+    put(region, logs, ['{"level": "ERROR", "n": 1}', '{"level": "INFO", "n": 2}'])
+    assert results(region, logs, 'filter level = "ERROR" | stats count(*) as n')[0]["n"] == "1"
+    put(region, logs, ['{"level": "\\u0045RROR", "n": 3}', '{"level": "\\"INFO", "n": 4}'])
+    assert results(region, logs, 'filter level = "ERROR" | stats count(*) as n')[0]["n"] == "2"
+    assert [row["n"] for row in results(region, logs, 'filter level = "ERROR" | fields n')] == ["3", "1"]
+
+
 def test_several_groups_and_the_bounds_of_time(region: LocalRegion, logs: Any) -> None:
     put(region, logs, ["one", "two"])
     put(region, logs, ["three"], group="h", stream="t")

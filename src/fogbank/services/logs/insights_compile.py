@@ -227,14 +227,22 @@ def literals(node: Node, scope: Scope) -> list[bytes]:
     if isinstance(node, Apply) and node.name == "and":
         return [found for each in node.args for found in literals(each, scope)]
     if isinstance(node, Like) and isinstance(node.value, Field) and _is(node.value, "@message", scope):
-        found = insights_regex.literal(node.pattern) if node.regex else node.pattern
-        return [found.encode(errors="replace")] if found else []
+        found = insights_regex.literals(node.pattern) if node.regex else [node.pattern]
+        return [each.encode(errors="replace") for each in found if each]
     if isinstance(node, Apply) and node.name == "=":
         of, to = node.args
         if isinstance(of, Field) and isinstance(to, Const) and isinstance(to.value, str) and to.value:
             told = any(_is(of, name, scope) for name in ("@type", "@requestId", "@message"))
             return [to.value.encode(errors="replace")] if told and number(to.value) is None else []
     return []
+
+
+def hints(node: Node, scope: Scope) -> list[bytes]:
+    """What every message without backslashes contains of which a condition on discovered fields holds."""
+    if isinstance(node, Apply) and node.name == "and":
+        return [found for each in node.args for found in hints(each, scope)]
+    found = _hint(node, scope) if isinstance(node, Apply) and node.name == "=" else b""
+    return [found] if found else []
 
 
 def _is(node: Field, name: str, scope: Scope) -> bool:

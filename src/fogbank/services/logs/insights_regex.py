@@ -102,11 +102,11 @@ def _bracket(text: str, at: int) -> tuple[str, int]:
     return "".join(parts) + "]", at + 1
 
 
-def literal(text: str) -> str:
-    """The longest text that every match contains, as far as it is easily seen."""
+def literals(text: str) -> list[str]:
+    """Texts that every match contains, as far as they are easily seen."""
     if any(char in text for char in "|(?{"):
-        return ""
-    runs, at, run = [""], 0, ""
+        return []
+    runs, at = [""], 0
     while at < len(text):
         found = _PLAIN.match(text, at)
         run = found[0][1:] if found and found[0][0] == "\\" else found[0] if found else ""
@@ -118,7 +118,7 @@ def literal(text: str) -> str:
             runs[-1] += run
         else:
             runs.append("")
-    return max(runs, key=len)
+    return [run for run in runs if run]
 
 
 def _skipped(text: str, at: int) -> int:

@@ -52,7 +52,7 @@ class Origin(msgspec.Struct, frozen=True):
 class Row:
     """An event, or what an aggregation came to, with the values that the query made. `at` is in milliseconds."""
 
-    __slots__ = ("_function", "_json", "_message", "at", "event", "origin", "values")
+    __slots__ = ("_few", "_function", "_json", "_message", "at", "event", "origin", "values")
 
     def __init__(self, origin: Origin | None = None, event: Event | None = None, at: int = 0) -> None:
         self.origin = origin
@@ -61,6 +61,7 @@ class Row:
         self.values: dict[str, Any] = {}
         self._message: str | None = None
         self._json: Any = _UNREAD
+        self._few = False
         self._function: dict[str, Any] | None = None
 
     @property
@@ -93,14 +94,17 @@ class Row:
 
     def discovered(self, name: str, key: bytes) -> Any:
         """The field of JSON that is called so; `key` is the last part of its name, which the message contains if it has it."""
-        raw = self.raw
-        if key not in raw and b"\\" not in raw:
-            return None
-        document = self.document()
+        document = self._json
+        if document is _UNREAD:
+            raw = self.raw
+            if key not in raw and b"\\" not in raw:
+                return None
+            document = self.document()
+            self._few = raw.count(b",") < MOST_FIELDS
         if not isinstance(document, dict):
             return None
-        if raw.count(b",") < MOST_FIELDS:
-            found = walk(document, name)
+        if self._few:
+            found = document[name] if name in document else walk(document, name)
         else:
             found = next((value for path, value in found_first(document) if path == name), None)
         return None if isinstance(found, dict | list) else found

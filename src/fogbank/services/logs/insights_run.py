@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from fogbank.services.logs.insights_compile import Scope, compiled, condition, literals
+from fogbank.services.logs.insights_compile import Scope, compiled, condition, hints, literals
 from fogbank.services.logs.insights_parse import splitter
 from fogbank.services.logs.insights_parser import parse
 from fogbank.services.logs.insights_stats import Groups
@@ -131,7 +131,8 @@ class Distinct:
 
 
 class Plan:
-    """A compiled query: where it looks (`contains`: what each message has; `reverse`: newest first), and what is done.
+    """A compiled query: where it looks (`contains`: what each message has; `hints`: what it has if it has no backslashes; `reverse`:
+    newest first), and what is done.
 
     AwsError MalformedQueryException for a text that is no query. `now` is in seconds since the epoch, `limit` the most rows that are
     given where the query does not say it.
@@ -141,16 +142,23 @@ class Plan:
         self.scope = Scope(now)
         self.limit = self._default = limit
         self.contains: list[bytes] = []
+        self.hints: list[bytes] = []
         self.reverse = True
         self.aggregated = False
         self.stages: list[tuple[list[Step], Callable[[], Barrier] | None]] = [([], None)]
         self._shown: list[str] = []
         self._only: list[str] = []
         self._stats = 0
+        self._orders = ""  # the first command that gathers rows
         self._listed = False
         commands = parse(query)
         for place, command in enumerate(commands):
             self._take(command, commands[place + 1 :])
+
+    @property
+    def unordered(self) -> bool:
+        """Whether the order of rows makes no difference: they are aggregated, or sorted otherwise."""
+        return self._orders in ("stats", "sort")
 
     @property
     def names(self) -> list[str]:
@@ -164,6 +172,7 @@ class Plan:
         if isinstance(command, Filter):
             if len(self.stages) == 1:
                 self.contains += literals(command.node, self.scope)
+                self.hints += hints(command.node, self.scope)
             self.stages[-1][0].append(condition(command.node, self.scope))
         elif isinstance(command, Show):
             self._show(command)
@@ -175,7 +184,7 @@ class Plan:
             self._sort(command, rest)
         elif isinstance(command, Dedup):
             getters = [compiled(node, self.scope) for node in command.nodes]
-            self._barrier(lambda: Distinct(getters))
+            self._barrier("dedup", lambda: Distinct(getters))
         else:
             self._limit(command)
 
@@ -216,7 +225,7 @@ class Plan:
             raise malformed("a query has two stats commands at most", 0, 0)
         scope = msgspec.structs.replace(self.scope, made=set(self.scope.made))
         Groups(command, scope)  # whether it can be
-        self._barrier(lambda: Groups(command, scope))
+        self._barrier("stats", lambda: Groups(command, scope))
         names = [item.name for item in (*command.by, *command.items)]
         self.scope = Scope(self.scope.now, set(names), closed=True)
         self.aggregated, self._shown, self._only, self.limit = True, names, [], self._default
@@ -231,17 +240,18 @@ class Plan:
             and not self.scope.made & {node.name}
         )
         if by_time and len(self.stages) == 1 and not self.aggregated:
-            self.reverse = descends
+            self.reverse, self._orders = descends, "time"
             return
         following = next((each for each in rest if not isinstance(each, Show)), None)
         count = following.count if isinstance(following, Limit) and not following.last else MOST_ROWS
-        self._barrier(lambda: Sorted(keys, count))
+        self._barrier("sort", lambda: Sorted(keys, count))
 
     def _limit(self, command: Limit) -> None:
         self.limit = command.count
-        self._barrier(lambda: Last(command.count) if command.last else First(command.count))
+        self._barrier("limit", lambda: Last(command.count) if command.last else First(command.count))
 
-    def _barrier(self, make: Callable[[], Barrier]) -> None:
+    def _barrier(self, kind: str, make: Callable[[], Barrier]) -> None:
+        self._orders = self._orders or kind
         steps, _ = self.stages[-1]
         self.stages[-1] = (steps, make)
         self.stages.append(([], None))

@@ -33,7 +33,15 @@ class Groups:
     def __init__(self, command: Stats, scope: Scope) -> None:
         self._keys = [(item.name, compiled(item.node, scope)) for item in command.by]
         found = {node.text: node for item in command.items for node in aggregates(item.node)}
-        self._slots = [(name, *_slot(node, scope)) for name, node in found.items()]
+        self._names = list(found)
+        self._makers: list[Callable[[], Aggregate]] = []
+        getters: dict[str, Getter] = {}
+        for node in found.values():
+            self._makers.append(_maker(node))
+            getters.setdefault(node.args[0].text if node.args else "", _argument(node, scope))
+        self._getters = list(getters.items())
+        places = {text: place for place, (text, _) in enumerate(self._getters)}
+        self._takes = [places[node.args[0].text if node.args else ""] for node in found.values()]
         after = Scope(scope.now, {*found, *(name for name, _ in self._keys)}, closed=True)
         self._items: list[tuple[str, Getter]] = []
         for item in command.items:
@@ -42,20 +50,21 @@ class Groups:
         self._groups: dict[tuple[Any, ...], list[Aggregate]] = {}
 
     def add(self, row: Row) -> None:
-        key = tuple(_kind(getter(row)) for _, getter in self._keys)
+        key = tuple([_kind(getter(row)) for _, getter in self._keys])
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 raise TooManyGroupsError(f"stats has more than {MOST_GROUPS} groups")
-            group = self._groups[key] = [make() for _, make, _ in self._slots]
-        for aggregate, (_, _, getter) in zip(group, self._slots, strict=True):
-            aggregate.add(getter(row), row.at)
+            group = self._groups[key] = [make() for make in self._makers]
+        values, at = [getter(row) for _, getter in self._getters], row.at
+        for aggregate, place in zip(group, self._takes, strict=True):
+            aggregate.add(values[place], at)
 
     def rows(self) -> Iterator[Row]:
         for key, group in self._groups.items():
             row = Row()
             row.values = dict(zip((name for name, _ in self._keys), key, strict=True))
-            row.values |= {name: each.result() for (name, _, _), each in zip(self._slots, group, strict=True)}
+            row.values |= {name: each.result() for name, each in zip(self._names, group, strict=True)}
             for name, getter in self._items:
                 row.values[name] = getter(row)
             yield row
@@ -63,20 +72,24 @@ class Groups:
 
 def _kind(value: Any) -> Any:
     """A value that groups can be told by."""
-    return text(value) if isinstance(value, dict | list) else value
+    return text(value) if type(value) in (dict, list) else value
 
 
-def _slot(node: Apply, scope: Scope) -> tuple[Callable[[], Aggregate], Getter]:
-    """What makes an aggregate, and what it takes of a row."""
+def _argument(node: Apply, scope: Scope) -> Getter:
+    """What an aggregate takes of a row."""
+    return compiled(node.args[0], scope) if node.args else lambda row: True
+
+
+def _maker(node: Apply) -> Callable[[], Aggregate]:
+    """What makes an aggregate."""
     kind = AGGREGATES[node.name]
-    getter: Getter = compiled(node.args[0], scope) if node.args else lambda row: True
     if kind.most < 2:
-        return kind.make, getter
+        return kind.make
     percent = node.args[1]
     value = number(percent.value) if isinstance(percent, Const) else None
     if value is None or not 0 <= value <= 100:
         raise malformed(f"{node.name} takes a percentage from 0 to 100", node.at, node.at + len(node.name))
-    return (lambda: kind.make(float(value))), getter
+    return lambda: kind.make(float(value))
 
 
 def aggregates(node: Node) -> Iterator[Apply]:

@@ -7,24 +7,23 @@ frames: lengths (4 bytes, big-endian), each before MessagePack. The keys of the 
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
 import time
-from bisect import bisect_left
 from heapq import merge
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from fogbank.services.logs.addressing import find_group
-from fogbank.services.logs.insights_rows import LAMBDA, Origin, Row
 from fogbank.services.logs.insights_run import Plan, Run
+from fogbank.services.logs.insights_scan import Meter, Scan, Target
 from fogbank.services.logs.insights_stats import TooManyGroupsError
 from fogbank.services.logs.places import write_pointer
-from fogbank.services.logs.reading import STEP, Reading
-from fogbank.services.logs.sources import Material, Want
+from fogbank.services.logs.sources import Want
 from fogbank.store.api import StoreError
 from fogbank.store.blobs import Blobs
 from fogbank.store.sqlite import SqliteStore
@@ -32,29 +31,15 @@ from fogbank.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fogbank.services.logs.blocks import Run as Block
-    from fogbank.services.logs.records import Place
+    from fogbank.services.logs.insights_rows import Row
     from fogbank.store.api import Store
 
 LENGTH: Final = 4  # bytes
 MEMORY: Final = 2 << 30  # bytes of address space
+COLLECT_EVERY: Final = 1_000_000  # objects between looks for cycles, of which there are none
 TELL_EVERY: Final = 0.5  # seconds
 LOOK_EVERY: Final = 256  # events between looks at the clock
 MOST_BYTES: Final = 32 << 20  # of results: what does not fit is left out
-
-
-class Target(msgspec.Struct, frozen=True):
-    """A group to read: where it is, its id, its opened data keys, and the time before which its events are expired (ms)."""
-
-    account: str
-    region: str
-    name: str
-    id: int
-    keys: dict[int, bytes]
-    cutoff: int
-
-    def __repr__(self) -> str:
-        return f"Target({self.name})"
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -81,74 +66,38 @@ class Told(msgspec.Struct, frozen=True):
     rows: list[list[tuple[str, str]]] = []
 
 
-class Meter:
-    """Counts what is looked at."""
-
-    def __init__(self) -> None:
-        self.events = 0
-        self.bytes = 0
-
-
-class Counted(Reading):
-    """A reading whose events are counted, those too that are left out for the literals."""
-
-    def __init__(self, material: Material, want: Want, meter: Meter) -> None:
-        super().__init__(material, want, STEP)
-        self._meter = meter
-
-    def _wanted(self, run: Block) -> list[int] | range:
-        want, meter = self._want, self._meter
-        lower, upper = bisect_left(run.times, want.start), bisect_left(run.times, want.end)
-        if want.after is not None and lower < upper:
-            cut = bisect_left(run.times, want.after[0])
-            lower, upper = (lower, min(upper, cut)) if want.reverse else (max(lower, cut), upper)
-        if lower < upper:
-            meter.events += upper - lower
-            meter.bytes += run.ends[upper - 1] - (run.ends[lower - 1] if lower else 0)
-        return super()._wanted(run)
-
-
-def rows_of(store: Store, blobs: Blobs, target: Target, want: Want, meter: Meter) -> Iterator[Row]:
-    """The rows of a group, in order; a fresh view of the state is taken now and then."""
-    origin = Origin(f"{target.account}:{target.name}", target.name.startswith(LAMBDA))
-    place: Place | None = None
-    while True:
-        with store.snapshot() as tx:
-            group = find_group(tx, target.account, target.region, target.name)
-            if group is None or group.id != target.id:
-                return
-            material = Material(tx, blobs, group, target.keys)
-            reading = Counted(material, msgspec.structs.replace(want, after=place), meter)
-            found = list(reading)
-        for event in found:
-            yield Row(origin, event)
-        if reading.ended:
-            return
-        place = reading.place
-        yield Row(origin)  # nothing: so that it is told how far it is
-
-
 def carry_out(task: Task, store: Store, blobs: Blobs) -> None:
     """Carry out a task, telling how far it is."""
     plan = Plan(task.query, task.now, task.limit)
     work, meter = Run(plan), Meter()
-    walks = []
-    for target in task.targets:
-        start = max(task.start, target.cutoff)
-        want = Want(start, task.end, None, tuple(plan.contains), plan.reverse)
-        walks.append(rows_of(store, blobs, target, want, meter))
-    rows = walks[0] if len(walks) == 1 else merge(*walks, key=_time, reverse=plan.reverse)
     told = time.monotonic()
-    for number, row in enumerate(rows):
-        if row.event is not None:
+    for number, row in enumerate(rows_of(task, plan, store, blobs, meter)):
+        if row is not None:
             work.add(row)
             if work.full:
                 break
-        if (number % LOOK_EVERY == 0 or row.event is None) and time.monotonic() - told > TELL_EVERY:
+        if (row is None or number % LOOK_EVERY == 0) and time.monotonic() - told > TELL_EVERY:
             told = time.monotonic()
             tell(Told(meter.events, work.matched, meter.bytes))
     found = within(work.results(pointer))
     tell(Told(meter.events, work.matched, meter.bytes, done=True, rows=found))
+
+
+def rows_of(task: Task, plan: Plan, store: Store, blobs: Blobs, meter: Meter) -> Iterator[Row | None]:
+    """The rows that a query is on, in order where that matters; None where it is time to look whether to go on."""
+    contains = tuple(plan.contains)
+    scans = [
+        (Scan(store, blobs, target, meter, tuple(plan.hints)), max(task.start, target.cutoff))
+        for target in task.targets
+    ]
+    wants = [(scan, Want(start, task.end, None, contains, plan.reverse)) for scan, start in scans]
+    if plan.unordered:
+        return chain.from_iterable(scan.unordered(want) for scan, want in wants)
+    if len(wants) == 1:
+        scan, want = wants[0]
+        return scan.ordered(want)
+    walks = [filter(None, scan.ordered(want)) for scan, want in wants]
+    return merge(*walks, key=_time, reverse=plan.reverse)
 
 
 def _time(row: Row) -> int:
@@ -181,6 +130,7 @@ def main() -> None:
     """Carry out the task on standard input."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.nice(5)
+    gc.set_threshold(COLLECT_EVERY)
     size = int.from_bytes(sys.stdin.buffer.read(LENGTH), "big")
     task = msgspec.msgpack.decode(sys.stdin.buffer.read(size), type=Task)
     store = SqliteStore(Path(task.state))

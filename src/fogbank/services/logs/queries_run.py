@@ -17,7 +17,8 @@ from fogbank.core.errors import AwsError
 from fogbank.services.logs.addressing import address_of_arn, find_group
 from fogbank.services.logs.data_keys import opened
 from fogbank.services.logs.insights_process import StoppedError, carried_out
-from fogbank.services.logs.insights_worker import Target, Task, Told
+from fogbank.services.logs.insights_scan import Target
+from fogbank.services.logs.insights_worker import Task, Told
 from fogbank.services.logs.queries import EFFECT, PERCENT
 from fogbank.services.logs.queries_records import (
     ACTIVE,
