@@ -106,8 +106,8 @@ def fits(action: str, resource: str) -> bool:
         prefix == "logs"
     ):  # AWS asks on all streams of a group, and on those of all groups, which the reference does not say
         resource = resource.removesuffix(":log-stream:")
-        if not found.resources:
-            return resource.endswith(":log-group:")
+        if resource.endswith(":log-group:"):
+            return True
     return any(pattern(prefix, kind).fullmatch(resource) for kind in found.resources)
 
 
