@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fogbank.services.lambda_ import code as kept_code
-from fogbank.services.lambda_.records import packages
+from fogbank.services.lambda_.records import functions, packages, versions
 from services.helpers import FILE, allow, code, pattern, permit, refusal, user_client
 from services.lambda_.packages import HELLO, hello, with_links, zipped
 from support.region import LocalRegion
@@ -130,6 +130,7 @@ def test_no_room_in_the_account(client: Any, role: str, make: Make, monkeypatch:
     make("b")
     refused = creating(client, role, {"ZipFile": hello()})
     assert (refused["Code"], refused["Status"]) == ("CodeStorageExceededException", 400)
+    assert code(client.publish_version, FunctionName="a") == "CodeStorageExceededException"
     client.delete_function(FunctionName="a")
     make("c")
 
@@ -259,3 +260,28 @@ def test_a_function_does_not_give_another_ones_code(region: LocalRegion, client:
         {"method": "GET", "url": url, "headers": {}, "body": b"", "context": {}}, "GetFunction"
     )
     assert download(region, signed)[0] == 404
+
+
+def test_code_that_others_deleted_meanwhile(region: LocalRegion, client: Any, role: str, make: Make) -> None:
+    """Code that is there already is not written again; it may be gone when the function is made."""
+    make("a")
+    write = region.region.store.write
+
+    async def late(handler: Any, **options: Any) -> Any:
+        region.region.store.write = write  # type: ignore[method-assign]
+        await write(delete_function)
+        return await write(handler, **options)
+
+    def delete_function(tx: Any) -> None:
+        for parts, package in list(packages.scan(tx)):
+            kept_code.release(tx, str(parts[0]), region.clock.now())
+            tx.memo.clear()
+            assert package.refs == 1
+        for table in (functions, versions):
+            for parts, _ in list(table.scan(tx)):
+                table.delete(tx, *parts)
+
+    region.region.store.write = late  # type: ignore[method-assign]
+    refused = creating(client, role, {"ZipFile": hello()})
+    assert (refused["Code"], refused["Status"]) == ("ResourceConflictException", 409)
+    make("b")

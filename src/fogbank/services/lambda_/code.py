@@ -144,19 +144,19 @@ def too_big() -> AwsError:
     return invalid(f"Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes")
 
 
-def body(call: Call, _req: Input) -> Taking:
-    """The code that was looked at, to be made durable."""
+def body(call: Call, req: Input) -> Taking | None:
+    """The code that was looked at, to be made durable, unless it is there already, or nothing is to be kept."""
     looked: Looked = call.prepared
+    if req.get("DryRun") or packages.get(call.tx, looked.sha256) is not None:
+        return None
     return Taking(looked.content, ("SHA256",))
 
 
 def keep(call: Call) -> Looked:
     """Refer once more to the code that was looked at, and made durable. CodeStorageExceededException."""
     looked: Looked | None = call.prepared
-    if looked is None or call.body is None:
+    if looked is None:
         raise not_implemented(f"{call.bound.name} by another service")
-    if call.body.digests["SHA256"].hex() != looked.sha256:
-        raise conflict("The code changed while it was read. Please try again.")
     check_room(call, looked.size)
     if not share(call.tx, looked.sha256):
         packages.put(call.tx, made(call, looked), looked.sha256)
@@ -166,7 +166,8 @@ def keep(call: Call) -> Looked:
 def made(call: Call, looked: Looked) -> Package:
     """A package that was not there."""
     kept = call.body
-    assert kept is not None
+    if kept is None or kept.digests["SHA256"].hex() != looked.sha256:  # others had it, and do no more
+        raise conflict("The code was deleted while it was read. Please try again.")
     if kept.blob is None:
         inline = call.tx.put_bytes(kept.data or b"")
         return Package(size=looked.size, unzipped=looked.unzipped, refs=1, inline=inline)

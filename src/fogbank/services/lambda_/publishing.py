@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fogbank.services.lambda_ import activation, keeping
+from fogbank.services.lambda_ import activation, code, keeping
 from fogbank.services.lambda_.records import functions, milliseconds, versions
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def publish(call: Call, latest: Version, description: str) -> Version:
     newest = versions.get(call.tx, *place, function.newest) if function.newest else None
     if newest is not None and function.published == content:
         return newest
+    code.check_room(call, latest.size)
     number = function.newest + 1
     functions.put(call.tx, msgspec.structs.replace(function, newest=number, published=content), *place)
     keeping.share(call.tx, latest.packages)
