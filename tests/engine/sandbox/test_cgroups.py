@@ -241,3 +241,21 @@ def test_a_sweep_bears_what_it_finds(tmp_path: Path, noted: str) -> None:
     sweep(tmp_path / "noted")
     sweep(tmp_path / "missing")
     assert (tmp_path / "noted").read_text() == noted
+
+
+def test_what_others_left_empty_is_removed_and_what_lives_stays(machine: Machine) -> None:
+    point = machine.hierarchy("pids", "cgroup", "/")
+    for name in ("fogbank-dead/one", "fogbank-busy/one/process", "other/one"):
+        (point / name).mkdir(parents=True)
+    live = cgroups.Cgroups.__new__(cgroups.Cgroups)
+    live._made = {}
+    live.name = "fogbank-live"
+    assert live._make(point / "fogbank-live")
+    (point / "fogbank-live/new").mkdir()
+    made = machine.cgroups()
+    names = {str(path.relative_to(point)) for path in point.glob("*/*")} | {path.name for path in point.iterdir()}
+    assert names == {
+        "fogbank-key", "fogbank-live", "fogbank-live/new", "fogbank-busy", "fogbank-busy/one", "other", "other/one",
+    }  # fmt: skip
+    made.close()
+    live.close()

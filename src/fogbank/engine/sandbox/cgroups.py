@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LIMITING = ("memory", "cpu", "pids")
+_TRIES = 100
 # What groups are asked for. "core" is version 2 itself: it freezes and counts processor time without any controller.
 CONTROLLERS = (*LIMITING, "core", "freezer", "cpuacct")
 
@@ -68,7 +70,7 @@ class Cgroups:
     def __init__(self, key: str, proc: Path = Path("/proc/self")) -> None:
         self.places: dict[str, Place] = {}
         self.name = f"fogbank-{key}"
-        self._made: list[Path] = []
+        self._made: dict[Path, int] = {}  # and a descriptor of it, locked
         own = own_groups((proc / "cgroup").read_text())
         for mount in mounts((proc / "mountinfo").read_text()):
             if mount.controllers:
@@ -110,20 +112,29 @@ class Cgroups:
                 return
 
     def _make(self, base: Path) -> bool:
-        try:
-            base.mkdir(exist_ok=True)
-        except OSError:
-            return False
+        lock = -1
+        for _ in range(_TRIES):  # another launcher may be tidying up, and take it for one of the past
+            try:
+                base.mkdir(exist_ok=True)
+                lock = _lock(base)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+            if lock >= 0 and base.exists():
+                break
+            lock = _unlocked(lock)
+        self._made[base] = lock
         if not os.access(base / "cgroup.procs", os.W_OK):
             self._remove(base)
             return False
-        self._made.append(base)
+        _tidy(base)
         return True
 
     def _remove(self, base: Path) -> None:
         with contextlib.suppress(OSError):
             base.rmdir()
-        self._made = [made for made in self._made if made != base]
+        _unlocked(self._made.pop(base, -1))
 
     def note(self, file: Path) -> None:
         """Write down where groups are made, for `sweep` after this process was killed."""
@@ -131,8 +142,37 @@ class Cgroups:
 
     def close(self) -> None:
         """Remove the directories; the groups in them are to be gone."""
-        for base in [*self._made]:
+        for base in list(self._made):
             self._remove(base)
+
+
+def _lock(base: Path) -> int:
+    """A descriptor of a directory; no other process has it locked while this one lives. -1 if one has."""
+    fd = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return -1
+    return fd
+
+
+def _unlocked(lock: int) -> int:
+    if lock >= 0:
+        os.close(lock)
+    return -1
+
+
+def _tidy(base: Path) -> None:
+    """Remove the empty groups beside `base` of launchers that were killed and had no successor."""
+    for other in base.parent.glob("fogbank-*"):
+        with contextlib.suppress(OSError):  # another process does the same
+            lock = -1 if other == base else _lock(other)
+            if lock >= 0:
+                for empty in (*other.glob("*/"), other):
+                    with contextlib.suppress(OSError):
+                        empty.rmdir()
+                os.close(lock)
 
 
 def sweep(file: Path) -> None:
