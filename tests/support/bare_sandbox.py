@@ -131,6 +131,9 @@ class BareLauncher:
         self.made.append(BareSandbox(spec))
         return self.made[-1]
 
+    async def warm(self, spec: SandboxSpec) -> None:
+        """There is nothing to warm."""
+
     async def close(self) -> None:
         for sandbox in self.made:
             await sandbox.close()

@@ -222,6 +222,22 @@ def test_boto3_is_there_and_a_functions_own_comes_first(sandboxed: Run) -> None:
     sandboxed(work)
 
 
+@pytest.mark.parametrize("runtime", [*PYTHONS[:1], *NODES[:1]])
+def test_a_wrapper_script_starts_the_runtime(sandboxed: Run, runtime: str) -> None:
+    async def work(functions: Functions) -> None:
+        layer = functions.layer()
+        (layer / "wrap").write_text('#!/bin/sh\nexport WRAPPED="$#"\nexec "$@"\n')
+        (layer / "wrap").chmod(0o755)
+        python = "import os\ndef handler(e, c):\n    return os.environ['WRAPPED']"
+        node = "exports.handler = async () => process.env.WRAPPED;"
+        code = (python, "index.py") if runtime.startswith("python") else (node, "index.js")
+        options = {"layers": (layer,), "environment": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"}}
+        outcome = await functions.call(functions.make(*code, runtime=runtime, **options))
+        assert int(json.loads(outcome.payload)) >= 2
+
+    sandboxed(work)
+
+
 def test_a_burst_of_a_hundred(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         spec = functions.make("import time\ndef handler(e, c):\n    time.sleep(0.05)\n    return e", memory=128)

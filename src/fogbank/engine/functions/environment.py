@@ -197,7 +197,8 @@ class Environment:
         if current is None or current.responded:
             return
         if request.too_large or (current.answer and request.sink and current.answer.too_large):
-            current.fail(words.TOO_LARGE, words.too_large(self._limits.answer))
+            limit = self._limits.streamed if request.sink else self._limits.answer
+            current.fail(words.TOO_LARGE, words.too_large(limit))
             return
         current.responded = True
         current.content_type = request.headers.get(b"content-type", b"application/json").decode("latin-1")

@@ -24,6 +24,7 @@ INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
 EXTENSION_CRASH = "Extension.Crash"
 EXTENSION_INIT_ERROR = "Extension.InitError"
 EXTENSION_EXIT_ERROR = "Extension.ExitError"
+MAX_ERROR_TYPE = 255  # characters of what a runtime calls its error
 SIGNALS = {signal.SIGKILL: "killed", signal.SIGSEGV: "segmentation fault", signal.SIGABRT: "aborted"}
 SIGNALS |= {signal.SIGTERM: "terminated", signal.SIGBUS: "bus error", signal.SIGFPE: "floating point exception"}
 SIGNALS |= {
@@ -87,7 +88,7 @@ class Exchange:
     def fail(self, error_type: str, payload: bytes) -> None:
         """The function's own error, or one about its answer: the environment goes on."""
         self.responded = True
-        self.error_type = error_type or "Function.Unknown"
+        self.error_type = error_type[:MAX_ERROR_TYPE] or "Function.Unknown"
         self.payload = payload
         self.content_type = "application/json"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ class Group:
         self.spec = spec
         self.environments: set[Environment] = set()
         self.idle: list[Environment] = []
-        self.waiters: deque[asyncio.Future[Environment]] = deque()
+        self.waiters: deque[tuple[asyncio.Future[Environment], float]] = deque()  # with the times since when
         self.starting = 0
         self.target = 0  # environments to be provisioned
         self.retired = False
@@ -46,10 +47,15 @@ class Group:
         self.idle.remove(found)
         return found
 
+    @property
+    def oldest(self) -> float:
+        """Since when somebody waits; for ever in the future if nobody does."""
+        return next((since for waiter, since in self.waiters if not waiter.done()), math.inf)
+
     def give(self, environment: Environment) -> bool:
         """Hand an environment to who waits longest; False if nobody does."""
         while self.waiters:
-            waiter = self.waiters.popleft()
+            waiter, _ = self.waiters.popleft()
             if not waiter.done():
                 waiter.set_result(environment)
                 return True
@@ -58,4 +64,4 @@ class Group:
     def wanting(self) -> bool:
         """Whether more wait than will be there soon."""
         soon = self.starting + sum(environment.resetting for environment in self.environments)
-        return sum(not waiter.done() for waiter in self.waiters) > soon
+        return sum(not waiter.done() for waiter, _ in self.waiters) > soon

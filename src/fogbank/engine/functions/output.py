@@ -23,6 +23,7 @@ MAX_EVENT = 256 * 1024 - 26  # of PutLogEvents, less what it counts for an event
 TAIL = 4096
 CHUNK = 65536
 FLUSH_BYTES = 64 * 1024
+MAX_HELD = 4 * 1024 * 1024  # bytes that wait
 FLUSH_SECONDS = 0.25
 
 # Log levels, and the frame types that have them (bits 2 to 4 of the type's last byte).
@@ -194,8 +195,9 @@ class Output:
 
     def _event(self, message: str, size: int) -> None:
         """A tail that is full is cut only when it has doubled."""
-        self._events.append((int(self._now() * 1000), message))
-        self._bytes += size + 26
+        if self._bytes < MAX_HELD:  # lines of the platform's own, that nobody takes for long
+            self._events.append((int(self._now() * 1000), message))
+            self._bytes += size + 26
         self._tail += message.encode() + (b"" if message.endswith("\n") else b"\n")
         if len(self._tail) > 2 * TAIL:
             self._tail = self._tail[-TAIL:]

@@ -75,6 +75,10 @@ class Pool:
             await self._provision_one(group)
         self._forget(group)
 
+    async def warm(self, runtime: str) -> None:
+        """Have ready what environments of a runtime begin with, which takes seconds the first time. Raises Unavailable."""
+        await self._starter.warm(runtime)
+
     def retire(self, key: str) -> None:
         """No invocation of this code and configuration comes any more: what runs, ends; what is idle, goes."""
         group = self._groups.get(key)
@@ -112,9 +116,7 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         for group in list(self._groups.values()):
-            for waiter in group.waiters:
-                if not waiter.done():
-                    waiter.set_exception(Unavailable("the region is stopping"))
+            refuse(group, Unavailable("the region is stopping"))
             for environment in list(group.environments):
                 self._discard(environment)
         while self._tasks or self._closing:
@@ -143,8 +145,10 @@ class Pool:
     async def _wait(self, group: Group) -> Environment:
         if self._waiting >= self._limits.waiting:
             raise Throttled(CONCURRENT)
-        waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
-        group.waiters.append(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Environment] = loop.create_future()
+        entry = waiter, loop.time()
+        group.waiters.append(entry)
         self._waiting += 1
         self._grow()
         try:
@@ -158,14 +162,15 @@ class Pool:
             raise
         finally:
             self._waiting -= 1
-            if waiter in group.waiters:
-                group.waiters.remove(waiter)
+            if entry in group.waiters:
+                group.waiters.remove(entry)
 
     def _grow(self) -> None:
         """Start environments for those who wait, as many at once as is allowed and fits."""
         for group in list(self._groups.values()):
             while group.wanting() and self._starting < self._limits.starts and self._room(group.spec):
                 self._reserve(group)
+                self._groups[group.spec.key] = self._groups.pop(group.spec.key)  # the others come before it next time
                 self._spawn(self._start(group), self._tasks)
 
     def _room(self, spec: FunctionSpec) -> bool:
@@ -186,9 +191,7 @@ class Pool:
         try:
             environment = await self._made(group, ON_DEMAND)
         except Unavailable as error:
-            for waiter in group.waiters:
-                if not waiter.done():
-                    waiter.set_exception(error)
+            refuse(group, error)
         else:
             self._idle(environment)
 
@@ -233,13 +236,28 @@ class Pool:
         group = self._groups.get(environment.spec.key)
         if group is None or environment not in group.environments:
             return
-        if self._closed or environment.broken or (group.retired and not group.waiters) or self._old(environment):
+        if self._spent(group, environment):
             self._discard(environment)
         elif not group.give(environment):
             if environment not in group.idle:
                 group.idle.append(environment)
             self._watch()
-        self._grow()
+        if self._waiting:
+            self._grow()
+
+    def _spent(self, group: Group, environment: Environment) -> bool:
+        """Whether an environment is not used again."""
+        if self._closed or environment.broken or self._old(environment):
+            return True
+        return (group.retired and not group.waiters) or (self._waiting > 0 and self._starved(group))
+
+    def _starved(self, group: Group) -> bool:
+        """Whether a function that has no environment at all waits longer than this one, and none fits."""
+        return any(
+            other.oldest < group.oldest and not other.environments and not other.starting and not self._fits(other.spec)
+            for other in self._groups.values()
+            if other.waiters
+        )
 
     def _old(self, environment: Environment) -> bool:
         return bool(environment.expires) and self._hooks.now() > environment.expires
@@ -295,6 +313,13 @@ class Pool:
                     environment.freeze()
         if any(group.idle for group in self._groups.values()):
             self._watch()
+
+
+def refuse(group: Group, error: Unavailable) -> None:
+    """Tell all who wait that there will be none."""
+    for waiter, _ in group.waiters:
+        if not waiter.done():
+            waiter.set_exception(error)
 
 
 def failure_text(failure: Failed) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fogbank.engine.functions.spec import FunctionSpec
 
 CUSTOM = ("provided.al2", "provided.al2023")
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"  # a script that starts the runtime, of a layer mostly
 BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap")
 
 
@@ -32,11 +33,20 @@ def version_of(runtime: str, region: str) -> tuple[str, str]:
 
 def command(spec: FunctionSpec) -> tuple[str, ...]:
     """What runs a function. Python's is forked from a template: its name says the module whose main() is called."""
-    if spec.runtime.startswith("python"):
+    if forks(spec):
         return ("bootstrap",)
-    if spec.runtime.startswith("nodejs"):
-        return (str(installed()[spec.runtime].program), *node_flags(spec), "/var/runtime/index.mjs")
-    return (bootstrap_of(spec) or BOOTSTRAPS[0],)
+    if spec.runtime in CUSTOM:
+        return (bootstrap_of(spec) or BOOTSTRAPS[0],)
+    program = str(installed()[spec.runtime].program)
+    wrapper = (spec.environment[WRAPPER],) if spec.environment.get(WRAPPER) else ()
+    if spec.runtime.startswith("python"):
+        return (*wrapper, program, "/var/runtime/bootstrap.py")
+    return (*wrapper, program, *node_flags(spec), "/var/runtime/index.mjs")
+
+
+def forks(spec: FunctionSpec) -> bool:
+    """Whether the runtime is forked from a template: Python, unless a wrapper script is to start it."""
+    return spec.runtime.startswith("python") and not spec.environment.get(WRAPPER)
 
 
 def node_flags(spec: FunctionSpec) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ INSIDE = Path(__file__).parent / "inside"
 CLIENT = ("awslambdaric", "simplejson")
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
 DISTRIBUTIONS = ("awslambdaric", "simplejson", "boto3", "botocore", "urllib3")
-KEPT = {".py", ".json", ".gz", ".pem"}
+KEPT = {".py", ".pyc", ".json", ".gz", ".pem"}  # what is compiled already is valid with its source's time
 
 
 class Stage:
@@ -85,7 +85,7 @@ def build(path: Path, sources: dict[str, Path]) -> None:
             target = unfinished / name / file.relative_to(source) if source.is_dir() else unfinished / name
             if file.is_file() and (file.suffix in KEPT or not source.is_dir()):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
+                shutil.copy2(file, target)
     for directory, _, files in os.walk(unfinished):
         os.chmod(directory, 0o755)
         for entry in files:

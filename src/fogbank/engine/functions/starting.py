@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fogbank.engine.functions.connection import Connection
@@ -10,7 +11,7 @@ from fogbank.engine.functions.environment import Environment, Origin
 from fogbank.engine.functions.forward import Forward
 from fogbank.engine.functions.proxy import Proxy
 from fogbank.engine.functions.reports import stream_name
-from fogbank.engine.functions.runtimes import CUSTOM, command
+from fogbank.engine.functions.runtimes import CUSTOM, command, forks
 from fogbank.engine.functions.spec import Unavailable
 from fogbank.engine.functions.staging import Stage
 from fogbank.engine.functions.variables import for_extensions, variables
@@ -19,7 +20,6 @@ from fogbank.engine.sandbox.spec import SandboxError, SandboxSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fogbank.engine.functions.needs import Launcher, Sandbox
     from fogbank.engine.functions.spec import FunctionSpec, Granted, Hooks, Limits, Network
@@ -84,7 +84,7 @@ class Starter:
             layers=spec.layers,
             memory=spec.memory,
             ephemeral=spec.ephemeral,
-            fork=spec.runtime.startswith("python"),
+            fork=forks(spec),
         )
         try:
             sandbox = await self._launcher.start(wanted)
@@ -99,6 +99,16 @@ class Starter:
             await environment.close()
             raise
         return environment
+
+    async def warm(self, runtime: str) -> None:
+        """Have everything ready that environments of a runtime begin with. Raises Unavailable."""
+        interpreter, runtime_dir = await self._runtime(runtime)
+        fork = runtime.startswith("python")
+        spec = SandboxSpec("warm", Path("/"), ("bootstrap",), {}, runtime_dir, interpreter, fork=fork)
+        try:
+            await self._launcher.warm(spec)
+        except SandboxError as error:
+            raise Unavailable(str(error)) from error
 
     def _until(self, granted: Granted) -> float:
         """When an environment is not to be used any more: before its credentials end."""

@@ -56,7 +56,7 @@ def main() -> None:
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     places = [os.environ.get("LAMBDA_TASK_ROOT", TASK), f"/opt/python/lib/{version}/site-packages", "/opt/python"]
     more = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path and path not in (*places, *sys.path)]
-    sys.path[:0] = [*places, *more]
+    sys.path[:] = [*places, *more, *(path for path in sys.path if path not in places)]
     time.tzset()
     if own([*places, *more]):
         forget(SDK)
@@ -70,3 +70,6 @@ load_sdk()
 client: Any = importlib.import_module("awslambdaric.__main__")
 gc.collect()
 gc.freeze()
+
+if __name__ == "__main__":  # started by a function's wrapper script
+    main()
