@@ -39,6 +39,7 @@ def kept(region: LocalRegion) -> int:
     with region.region.store.snapshot() as tx:
         found = [delivery.event for _, delivery in deliveries.scan(tx)]
         found += [spread.event for _, spread in spreads.scan(tx)]
+        found += [str(parts[0]) for parts, event in taken.scan(tx) if not event.matched]
         assert {parts[0]: event.needed for parts, event in taken.scan(tx)} == Counter(found)
         return len(found)
 
@@ -273,6 +274,37 @@ def test_metrics_tell_what_became_of_deliveries(region: LocalRegion, events: Any
         "fogbank_events_failed_invocations": 1,
         "fogbank_events_dead_lettered": 0,
     }
+
+
+def test_an_event_that_takes_long_to_compare_is_compared_behind_the_request(
+    region: LocalRegion, events: Any, inbox: Inbox
+) -> None:
+    gone = {f"f{number}": [{"exists": False}] for number in range(20)}
+    rule(events, "r", {"source": ["shop"], "detail": {"list": gone}})
+    rule(events, "no", {"source": ["shop"], "detail": {"list": {"a": ["no"]}}})
+    detail = json.dumps({"list": [{"a": number} for number in range(20_000)]})
+    put(events, entry(Detail=detail))
+    assert kept(region) == 1
+    region.settle()
+    region.settle()
+    assert [each["detail"]["list"][-1] for each in inbox.take()] == [{"a": 19_999}]
+    assert kept(region) == 0
+    events.remove_targets(Rule="r", Ids=["1"])
+    put(events, entry(Detail=detail))
+    region.settle()
+    assert kept(region) == 0
+
+
+def test_what_is_too_much_to_compare_is_left_out(
+    region: LocalRegion, events: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fogbank.services.events.matching.MOST_WORK", 50)
+    rule(events, "large", {"source": ["shop"], "detail": {f"f{number}": [{"exists": False}] for number in range(50)}})
+    rule(events, "small", {"source": ["shop"]}, {"Id": "1", "Arn": OTHER})
+    put(events)
+    region.settle()
+    assert inbox.take() == []
+    assert len(inbox.take(OTHER)) == 1
 
 
 def test_trying_a_pattern(events: Any) -> None:

@@ -16,7 +16,7 @@ from fogbank.services.events.records import (
     taken,
     targets,
 )
-from fogbank.services.events.routing import EFFECT, SPREAD
+from fogbank.services.events.routing import EFFECT, MATCH, SPREAD
 from fogbank.services.events.service import events
 from fogbank.store import outbox
 from fogbank.store.check import Problem, readable
@@ -74,18 +74,19 @@ def check_events(tx: Tx) -> Iterator[Problem]:
     needed.update(spread.event for _, spread in readable(tx, spreads))
     for parts, event in readable(tx, taken):
         name = str(parts[0])
+        needed[name] += not event.matched
         if event.needed != needed.pop(name, 0):
             yield Problem(f"event {name} counts {event.needed} deliveries, and has another number")
     yield from (Problem(f"event {name} is to be delivered, and is not there") for name in sorted(needed))
 
 
 def check_effects(tx: Tx) -> Iterator[Problem]:
-    """An effect waits for each delivery."""
-    led: dict[str, Table[Any]] = {EFFECT: deliveries, SPREAD: spreads}
+    """An effect waits for each delivery, and for each event whose rules are not known yet."""
+    led: dict[str, Table[Any]] = {EFFECT: deliveries, SPREAD: spreads, MATCH: taken}
     for kind, table in led.items():
         waiting = {payload.decode() for payload in outbox.payloads(tx, kind)}
-        for parts, _ in readable(tx, table):
-            if parts[0] not in waiting:
+        for parts, record in readable(tx, table):
+            if parts[0] not in waiting and not (kind == MATCH and record.matched):
                 yield Problem(f"nothing carries out {kind} {parts[0]}")
 
 

@@ -7,8 +7,11 @@ other rules name. The others are all tried.
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from fogbank.services.events.pattern import Branch, Leaf, flat
 
@@ -17,8 +20,18 @@ if TYPE_CHECKING:
 
     from fogbank.services.events.pattern_values import Scalar
 
+MOST_WORK: Final = 50_000_000  # comparisons of an event: some ten seconds
+_log = logging.getLogger("fogbank.events")
 Path = tuple[str, ...]
 Wanted = tuple[Path, "frozenset[Scalar]"]
+
+
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """A rule's pattern, and how many comparisons an event costs that has no arrays."""
+
+    name: str
+    branch: Branch
+    size: int
 
 
 def event_of(text: str | bytes) -> Any:
@@ -30,28 +43,53 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
+def items_of(event: Any) -> int:
+    """How many items an event's arrays have: each may be compared with all of a pattern."""
+    found, waiting = 0, [event]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is dict:
+            waiting += value.values()
+        elif type(value) is list:
+            found += len(value)
+            waiting += value
+    return found
+
+
 class Matcher:
     """Rules, by names, with their patterns."""
 
     def __init__(self, rules: Iterable[tuple[str, Branch]]) -> None:
-        given = [(name, branch, list(_wanted(branch))) for name, branch in rules]
-        common = Counter((path, value) for _, _, wanted in given for path, exact in wanted for value in exact)
-        self._index: dict[Path, dict[Scalar, list[tuple[str, Branch]]]] = {}
-        self._others: list[tuple[str, Branch]] = []
-        for name, branch, wanted in given:
+        given = [(Named(name, branch, branch.size), list(_wanted(branch))) for name, branch in rules]
+        common = Counter((path, value) for _, wanted in given for path, exact in wanted for value in exact)
+        self._index: dict[Path, dict[Scalar, list[Named]]] = {}
+        self._others: list[Named] = []
+        for named, wanted in given:
             if not wanted:
-                self._others.append((name, branch))
+                self._others.append(named)
                 continue
             path, exact = min(wanted, key=lambda one: max(common[one[0], value] for value in one[1]))
             for value in exact:
-                self._index.setdefault(path, {}).setdefault(value, []).append((name, branch))
+                self._index.setdefault(path, {}).setdefault(value, []).append(named)
+
+    def work(self, event: Mapping[str, Any]) -> int:
+        """How many comparisons an event costs at most."""
+        return (1 + items_of(event)) * sum(named.size for named in self._candidates(event))
 
     def match(self, event: Mapping[str, Any]) -> list[str]:
-        """The names of the rules that an event meets, in order."""
-        found = {name for name, branch in self._candidates(event) if branch.meets(event)}
+        """The names of the rules that an event meets, in order. What is left when MOST_WORK is done is not compared, but told."""
+        found, left, each = set(), MOST_WORK, 1 + items_of(event)
+        for named in self._candidates(event):
+            if named.size * each > left:
+                fields = {"rule": named.name}
+                _log.error("an event and a rule's pattern are too much to compare", extra={"fields": fields})
+                continue
+            left -= named.size * each
+            if named.branch.meets(event):
+                found.add(named.name)
         return sorted(found)
 
-    def _candidates(self, event: Mapping[str, Any]) -> Iterator[tuple[str, Branch]]:
+    def _candidates(self, event: Mapping[str, Any]) -> Iterator[Named]:
         yield from self._others
         for path, by_value in self._index.items():
             for value in set(_at(event, path)):

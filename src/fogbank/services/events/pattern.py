@@ -43,6 +43,11 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
         """Whether only what is not there can meet it."""
         return not (self.exact or self.tests or self.present)
 
+    @property
+    def size(self) -> int:
+        """How many comparisons a value costs."""
+        return 1 + len(self.tests)
+
     def meets(self, value: Any) -> bool:
         """Whether a field meets it: a value, an array, or what is not a leaf, like a field that is not there."""
         if type(value) is list:
@@ -90,6 +95,12 @@ class Branch(msgspec.Struct, frozen=True, gc=False):
             if not node.meets(value.get(name, NOTHING)):
                 return False
         return all(any(one.meets(value) for one in many) for many in self.either)
+
+    @property
+    def size(self) -> int:
+        """How many comparisons an event costs that has no arrays."""
+        below = [node for _, node in self.fields] + [one for many in self.either for one in many]
+        return 1 + sum(node.size for node in below)
 
     @property
     def combinations(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 EFFECT: Final = "events.deliver"
 SPREAD: Final = "events.spread"
+MATCH: Final = "events.match"
+SOON: Final = 100_000  # comparisons that a transaction does: some hundredths of a second
 FEW: Final = 100  # rules whose targets are found in one transaction
 KEPT: Final = 128  # buses whose compiled rules are kept
 _log = logging.getLogger("fogbank.events")
@@ -67,26 +70,53 @@ def count_of(tx: Tx, place: Place) -> int:
 
 
 def take_in(tx: Tx, ids: Ids, arrival: Arrival) -> None:
-    """Have the targets of the rules that an event meets be sent it."""
+    """Have the targets of the rules that an event meets be sent it. What takes long to compare is compared after the transaction."""
     found = matcher(tx, arrival.place)
-    names = found.match(event_of(arrival.message)) if found else []
+    if found is None:
+        return
+    event = event_of(arrival.message)
+    if found.work(event) > SOON:
+        name = ids.uuid()
+        outbox.emit(tx, MATCH, name.encode(), now=arrival.now)
+        keep(tx, arrival, name, 1, matched=False)
+        return
+    names = found.match(event)
     if names:
         trigger(tx, ids, arrival, names)
 
 
 def trigger(tx: Tx, ids: Ids, arrival: Arrival, names: Sequence[str]) -> None:
-    """Have the targets of rules be sent an event: those of the first rules at once, those of others in transactions of their own."""
-    name, now = ids.uuid(), arrival.now
-    needed = line_up(tx, ids, arrival.place, name, names[:FEW], now)
-    for at in range(FEW, len(names), FEW):
-        more = ids.uuid()
-        spreads.put(tx, Spread(event=name, rules=tuple(names[at : at + FEW])), more)
-        outbox.emit(tx, SPREAD, more.encode(), now=now)
-        needed += 1
+    """Have the targets of rules be sent an event."""
+    name = ids.uuid()
+    keep(tx, arrival, name, hand_out(tx, ids, arrival.place, name, names, arrival.now))
+
+
+def keep(tx: Tx, arrival: Arrival, name: str, needed: int, *, matched: bool = True) -> None:
+    """Keep an event as long as something leads to it."""
     if needed:
-        since = int(now.timestamp())
-        kept = Event(place=arrival.place, message=arrival.message, since=since, hops=arrival.hops, needed=needed)
+        since = int(arrival.now.timestamp())
+        kept = Event(
+            place=arrival.place,
+            message=arrival.message,
+            since=since,
+            hops=arrival.hops,
+            needed=needed,
+            matched=matched,
+        )
         taken.put(tx, kept, name)
+
+
+def hand_out(tx: Tx, ids: Ids, place: Place, event: str, names: Sequence[str], now: datetime) -> int:
+    """Have an event delivered: to the targets of the first rules now, to those of others in transactions of their own. How much leads
+    to it.
+    """
+    needed = line_up(tx, ids, place, event, names[:FEW], now)
+    for at in range(FEW, len(names), FEW):
+        name = ids.uuid()
+        spreads.put(tx, Spread(event=event, rules=tuple(names[at : at + FEW])), name)
+        outbox.emit(tx, SPREAD, name.encode(), now=now)
+        needed += 1
+    return needed
 
 
 def line_up(tx: Tx, ids: Ids, place: Place, event: str, names: Sequence[str], now: datetime) -> int:
@@ -112,6 +142,26 @@ async def spread(ctx: Background, payload: bytes) -> None:
             spreads.delete(tx, name)
             more = line_up(tx, region.ids, event.place, found.event, found.rules, region.clock.now())
             need(tx, found.event, event, more - 1)
+
+    await region.store.write(write)
+
+
+@events.effect(MATCH)
+async def match(ctx: Background, payload: bytes) -> None:
+    """Compare an event with the rules of its bus, in a thread, and have it delivered: once, whatever happens in between."""
+    name, region = payload.decode(), ctx.region
+    with region.store.snapshot() as tx:
+        event = taken.get(tx, name)
+        found = matcher(tx, event.place) if event else None
+    if event is None or event.matched:
+        return
+    names = await asyncio.to_thread(found.match, event_of(event.message)) if found else []
+
+    def write(tx: Tx) -> None:
+        event = taken.get(tx, name)
+        if event is not None and not event.matched:
+            more = hand_out(tx, region.ids, event.place, name, names, region.clock.now())
+            need(tx, name, msgspec.structs.replace(event, matched=True), more - 1)
 
     await region.store.write(write)
 
