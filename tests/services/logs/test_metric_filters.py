@@ -112,6 +112,17 @@ def test_values_and_dimensions_of_fields(logs: Any) -> None:
     assert (transformation["metricValue"], transformation["dimensions"]) == ("$bytes", {"Status": "$status"})
 
 
+def test_groups_of_infrequent_access_have_no_filters(logs: Any) -> None:
+    make(logs, logGroupClass="INFREQUENT_ACCESS")
+    assert code(put, logs=logs) == "InvalidOperationException"
+    subscribe = {
+        "filterName": "f",
+        "filterPattern": "",
+        "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f",
+    }
+    assert code(logs.put_subscription_filter, logGroupName=GROUP, **subscribe) == "InvalidOperationException"
+
+
 def test_limits(logs: Any) -> None:
     make(logs)
     for number in range(5):

@@ -178,6 +178,12 @@ def test_what_is_refused(region: LocalRegion, logs: Any) -> None:
     assert code(logs.stop_query, queryId="none") == "ResourceNotFoundException"
 
 
+def test_groups_of_infrequent_access_are_queried(region: LocalRegion, logs: Any) -> None:
+    logs.create_log_group(logGroupName="g", logGroupClass="INFREQUENT_ACCESS")
+    put(region, logs, ["x"])
+    assert results(region, logs, "fields @message")[0]["@message"] == "x"
+
+
 def test_thirty_queries_at_a_time(region: LocalRegion, logs: Any) -> None:
     put(region, logs, ["x"])
     for _ in range(30):

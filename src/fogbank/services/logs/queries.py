@@ -15,7 +15,7 @@ import msgspec
 from fogbank.core.errors import not_implemented
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.service import Permission
-from fogbank.services.logs.errors import invalid, not_for_class, not_found, too_many
+from fogbank.services.logs.errors import invalid, not_found, too_many
 from fogbank.services.logs.get import record_fields
 from fogbank.services.logs.insights_rows import Row, found_first
 from fogbank.services.logs.insights_run import MOST_ROWS, Plan
@@ -31,7 +31,6 @@ from fogbank.services.logs.queries_records import (
     read_rows,
 )
 from fogbank.services.logs.queries_scope import addresses, arn_of, chosen
-from fogbank.services.logs.records import STANDARD
 from fogbank.services.logs.service import logs
 from fogbank.store import outbox
 
@@ -67,9 +66,6 @@ def start_query(call: Call, req: Input) -> dict[str, Any]:
     if req.get("queryLanguage", "CWLI") != "CWLI":
         raise not_implemented(f"The query language {req['queryLanguage']}")
     groups, limit = chosen(call, req), req.get("limit", MOST_ROWS)
-    for group in groups:
-        if group.kind != STANDARD:
-            raise not_for_class(group.kind)
     if limit > MOST_ROWS:
         raise invalid(f"The limit of a query can be at most {MOST_ROWS}.")
     if req["startTime"] > req["endTime"]:
