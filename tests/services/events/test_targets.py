@@ -179,6 +179,14 @@ def test_what_a_target_is_sent(
     assert message.decode() == expected
 
 
+def test_a_part_of_a_large_event(region: LocalRegion, made: Any, inbox: Inbox) -> None:
+    made.put_targets(Rule="r", Targets=[target(InputPath="$.detail.list[*].x")])
+    put(made, entry(Detail=json.dumps({"list": [{"x": number} for number in range(20_000)]})))
+    region.settle()
+    region.settle()
+    assert inbox.take() == [list(range(20_000))]
+
+
 def test_several_lines_of_strings(region: LocalRegion, made: Any, inbox: Inbox) -> None:
     made.put_targets(Rule="r", Targets=[target(**transformer('"one <a>"\n"two <a>"', a="$.source"))])
     put(made)

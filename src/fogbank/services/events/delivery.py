@@ -7,6 +7,7 @@ Source: EventBridge User Guide, "How EventBridge retries delivering events", "Us
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "events.amazonaws.com"
 AT_ONCE: Final = 16
+SMALL: Final = 32_768  # bytes of an event that paths and templates take little time of
 OLDEST: Final = 86_400  # seconds that delivery is tried, where the target does not say
 MOST_ATTEMPTS: Final = 185
 _log = logging.getLogger("fogbank.events")
@@ -48,7 +50,7 @@ async def deliver(ctx: Background, payload: bytes) -> None:
     if found is not None:
         event, rule, target = found
         try:
-            await send(ctx, sending(event, rule, target))
+            await send(ctx, await formed(event, rule, target))
         except Failed as error:
             await give_up(ctx, found, error.code, str(error))
         except Exception as error:
@@ -76,6 +78,13 @@ def finish(tx: Tx, name: str, waiting: Delivery) -> None:
         event = taken.get(tx, waiting.event)
         if event is not None:
             need(tx, waiting.event, event, -1)
+
+
+async def formed(event: Event, rule: Rule, target: Target) -> Sending:
+    """What a target is sent; what is made of a large event is made in a thread."""
+    if len(event.message) > SMALL and (target.path or target.template):
+        return await asyncio.to_thread(sending, event, rule, target)
+    return sending(event, rule, target)
 
 
 def sending(event: Event, rule: Rule, target: Target) -> Sending:

@@ -14,7 +14,7 @@ from fogbank.core.service import Permission
 from fogbank.services.events.addressing import find_bus, place_of
 from fogbank.services.events.condition_keys import of_entries
 from fogbank.services.events.errors import invalid
-from fogbank.services.events.matching import event_of
+from fogbank.services.events.matching import MOST_WORK, event_of, items_of
 from fogbank.services.events.pattern import compiled
 from fogbank.services.events.routing import Arrival, take_in
 from fogbank.services.events.rules import check_pattern
@@ -146,14 +146,22 @@ def made(name: str, source: str, kind: str, call: Call, at: datetime, resources:
     )
 
 
-@events.operation("read", "*", takes="EventPattern Event")
+@events.operation("scan", "*", takes="EventPattern Event")
 def test_event_pattern(call: Call, req: Input) -> dict[str, Any]:
     """Whether an event meets a pattern."""
     check_pattern(req["EventPattern"])
+    pattern, event = compiled(req["EventPattern"]), structured(req["Event"])
+    if pattern.size * (1 + items_of(event)) > MOST_WORK:
+        raise invalid("Parameter Event is not valid. Reason: it is too much to compare with this pattern.")
+    return {"Result": pattern.meets(event)}
+
+
+def structured(text: str) -> dict[str, Any]:
+    """An event of a caller's; ValidationException unless it has what events have."""
     try:
-        event = event_of(req["Event"])
+        event = event_of(text) if len(text) <= LARGEST else None
     except (ValueError, RecursionError):
-        raise invalid("Parameter Event is not valid.") from None
+        event = None
     if not isinstance(event, dict) or any(name not in event for name in STRUCTURE):
         raise invalid("Parameter Event is not valid.")
-    return {"Result": compiled(req["EventPattern"]).meets(event)}
+    return event
