@@ -48,6 +48,7 @@ def test_a_metric_filter_is_kept(region: LocalRegion, logs: Any) -> None:
         "filterPattern": "ERROR",
         "metricTransformations": [COUNT],
         "logGroupName": GROUP,
+        "applyOnTransformedLogs": False,
     }
     assert second["metricTransformations"] == [{**LATENCY, "unit": "None"}]
     assert logs.describe_log_groups()["logGroups"][0]["metricFilterCount"] == 2

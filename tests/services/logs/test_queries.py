@@ -11,7 +11,7 @@ from fogbank.services.logs import queries_run
 from fogbank.services.logs.insights_process import StoppedError, carried_out
 from fogbank.services.logs.insights_worker import Task, Told
 from fogbank.services.logs.queries_records import KEPT, RUNNING, pages, queries
-from services.helpers import code, permit, refusal, user_client
+from services.helpers import code, dev, permit, refusal, user_client
 from support.region import ACCOUNT
 
 if TYPE_CHECKING:
@@ -202,6 +202,19 @@ def test_a_query_is_stopped(region: LocalRegion, logs: Any) -> None:
     region.settle()
     assert logs.get_query_results(queryId=number)["status"] == "Cancelled"
     assert code(logs.stop_query, queryId=number) == "InvalidParameterException"
+
+
+def test_groups_of_other_accounts_are_not_there(region: LocalRegion, logs: Any) -> None:
+    put(region, logs, ["x"])
+    other = dev(region, "111122223333", "logs")
+    ask = {"startTime": 0, "endTime": 1, "queryString": "limit 1"}
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:g"
+    assert code(other.start_query, logGroupIdentifiers=[arn], **ask) == "ResourceNotFoundException"
+    assert code(other.start_query, logGroupName="g", **ask) == "ResourceNotFoundException"
+    number = start(region, logs, "limit 1")
+    assert code(other.get_query_results, queryId=number) == "ResourceNotFoundException"
+    assert code(other.stop_query, queryId=number) == "ResourceNotFoundException"
+    assert other.describe_queries()["queries"] == []
 
 
 def test_permissions_are_asked_for_every_group(region: LocalRegion, logs: Any) -> None:

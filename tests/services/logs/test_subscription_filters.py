@@ -86,6 +86,7 @@ def test_a_subscription_filter_is_kept(logs: Any, functions: Functions) -> None:
         "filterPattern": "ERROR",
         "destinationArn": FUNCTION,
         "distribution": "ByLogStream",
+        "applyOnTransformedLogs": False,
     }
     subscribe(logs, "other")
     told = refusal(subscribe, logs=logs, name="third")
@@ -116,6 +117,7 @@ def test_what_is_refused(logs: Any, functions: Functions) -> None:
     assert code(subscribe, logs=logs, arn="x") == "InvalidParameterException"
     assert code(subscribe, logs=logs, pattern="{") == "InvalidParameterException"
     assert code(subscribe, logs=logs, distribution="Random") == "NotImplemented"
+    assert code(subscribe, logs=logs, applyOnTransformedLogs=True) == "NotImplemented"
 
 
 def test_what_matches_is_passed_on(region: LocalRegion, logs: Any, functions: Functions) -> None:

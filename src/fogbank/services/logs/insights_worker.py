@@ -7,9 +7,11 @@ frames: lengths (4 bytes, big-endian), each before MessagePack. The keys of the 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import resource
+import signal
 import sys
 import time
 from heapq import merge
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from fogbank.store.api import Store
 
 LENGTH: Final = 4  # bytes
+PR_SET_PDEATHSIG: Final = 1
 MEMORY: Final = 2 << 30  # bytes of address space
 COLLECT_EVERY: Final = 1_000_000  # objects between looks for cycles, of which there are none
 TELL_EVERY: Final = 0.5  # seconds
@@ -126,8 +129,17 @@ def tell(told: Told) -> None:
     sys.stdout.buffer.flush()
 
 
+def end_with_parent() -> None:
+    """Have the kernel end this process when the one that started it ends."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before
+        os._exit(1)
+
+
 def main() -> None:
     """Carry out the task on standard input."""
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.nice(5)
     gc.set_threshold(COLLECT_EVERY)

@@ -9,6 +9,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from fogbank.core.errors import not_implemented
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.services.logs.addressing import need_group
 from fogbank.services.logs.errors import invalid, not_for_class, not_found, too_many
@@ -53,12 +54,15 @@ class MetricFilter(Record, version=1):
 filters = Table("logs.metric_filter", MetricFilter)  # group's id, name
 
 
-@logs.operation("write", "group", takes="logGroupName filterName filterPattern metricTransformations")
+@logs.operation(
+    "write", "group", takes="logGroupName filterName filterPattern metricTransformations applyOnTransformedLogs"
+)
 def put_metric_filter(call: Call, req: Input) -> dict[str, Any]:
     """Keep a metric filter, in the place of one of its name."""
     group, name = need_group(call, req), req["filterName"]
     if group.kind != STANDARD:
         raise not_for_class(group.kind)
+    check_plain(req)
     pattern = compile_pattern(req["filterPattern"])
     made = checked(name, pattern, req["metricTransformations"][0], milliseconds(call))
     known = filters.get(call.tx, group.id, name)
@@ -67,6 +71,12 @@ def put_metric_filter(call: Call, req: Input) -> dict[str, Any]:
     check_regexes(call.tx, group, pattern, ("metric", name))
     filters.put(call.tx, made, group.id, name)
     return {}
+
+
+def check_plain(req: Input) -> None:
+    """Refuse a filter of transformed events: no group has a transformer."""
+    if req.get("applyOnTransformedLogs"):
+        raise not_implemented("A filter of transformed log events")
 
 
 def checked(name: str, pattern: Pattern, given: Mapping[str, Any], created: int) -> MetricFilter:
@@ -165,6 +175,7 @@ def told(group: Group, each: MetricFilter) -> dict[str, Any]:
         "metricTransformations": [transformation],
         "creationTime": each.created,
         "logGroupName": group.name,
+        "applyOnTransformedLogs": False,
     }
 
 

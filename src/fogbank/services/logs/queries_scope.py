@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fogbank.services.logs.addressing import address_of, need_at
-from fogbank.services.logs.errors import invalid
+from fogbank.services.logs.errors import invalid, no_group
 from fogbank.services.logs.queries_records import queries
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def addresses(call: Call, req: Input) -> list[Address]:
     if not 1 <= len(names) <= MOST_GROUPS:
         raise invalid(f"A query can be on 1 to {MOST_GROUPS} log groups.")
     if ways[0] == "logGroupIdentifiers":
-        return [address_of(call, name) for name in names]
+        found = [address_of(call, name) for name in names]
+        if any(account != call.account for account, _, _ in found):
+            raise no_group()  # those of other accounts are linked by CloudWatch, which is not here
+        return found
     return [(call.account, call.region, name) for name in names]
 
 

@@ -22,7 +22,7 @@ from fogbank.services.logs import feed
 from fogbank.services.logs.addressing import need_group
 from fogbank.services.logs.errors import invalid, not_for_class, not_found, too_many
 from fogbank.services.logs.groups import group_gone
-from fogbank.services.logs.metric_filters import check_regexes
+from fogbank.services.logs.metric_filters import check_plain, check_regexes
 from fogbank.services.logs.patterns import compile_pattern
 from fogbank.services.logs.put import milliseconds
 from fogbank.services.logs.records import STANDARD
@@ -69,12 +69,17 @@ subscriptions = Table("logs.subscription", Subscription)  # group's id, name
 cursors = Table("logs.subscription_cursor", Cursor)  # group's id, subscription's id
 
 
-@logs.operation("write", "group", takes="logGroupName filterName filterPattern destinationArn roleArn distribution")
+@logs.operation(
+    "write",
+    "group",
+    takes="logGroupName filterName filterPattern destinationArn roleArn distribution applyOnTransformedLogs",
+)
 def put_subscription_filter(call: Call, req: Input) -> dict[str, Any]:
     """Have events that match passed on from now on; a filter of this name is changed, and goes on where it is."""
     group, name, arn = need_group(call, req), req["filterName"], req["destinationArn"]
     if group.kind != STANDARD:
         raise not_for_class(group.kind)
+    check_plain(req)
     pattern = compile_pattern(req["filterPattern"])
     check_destination(call, group, req)
     known = subscriptions.get(call.tx, group.id, name)
@@ -141,6 +146,7 @@ def told(group: Group, each: Subscription) -> dict[str, Any]:
         "destinationArn": each.destination,
         "distribution": BY_STREAM,
         "creationTime": each.created,
+        "applyOnTransformedLogs": False,
     }
 
 
