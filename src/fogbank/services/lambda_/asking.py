@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,8 +13,6 @@ import msgspec
 from fogbank.core.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from fogbank.core.control import Control
     from fogbank.core.ids import Ids
 
@@ -59,6 +58,21 @@ async def run(control: Control, asked: Run) -> Ran:
 def stream(control: Control, asked: Run) -> AsyncIterator[bytes]:
     """Have a function run, and take its answer as it comes: BEGUN and its content type, PIECEs, and ENDED with what came of it."""
     return control.stream(SERVICE, "stream", encode(asked))
+
+
+@asynccontextmanager
+async def taken(pieces: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """While the context lasts, pieces are taken; after it the function is not waited for any more."""
+    try:
+        yield pieces
+    finally:
+        await leave(pieces)
+
+
+async def leave(pieces: AsyncIterator[bytes]) -> None:
+    """Take no more pieces."""
+    if isinstance(pieces, AsyncGenerator):
+        await pieces.aclose()
 
 
 def wake(control: Control) -> None:

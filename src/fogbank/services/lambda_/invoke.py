@@ -5,7 +5,6 @@ Source: Lambda API Reference, Invoke, InvokeAsync, InvokeWithResponseStream; Lam
 
 from __future__ import annotations
 
-import contextlib
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Any, Final
@@ -191,7 +190,7 @@ async def streamed(call: Call, run: Run, version: Version, *, tail: bool) -> dic
 
 async def events(pieces: AsyncIterator[bytes], *, tail: bool) -> AsyncIterator[dict[str, Any]]:
     """The pieces of an answer as events, and its end."""
-    async with contextlib.aclosing(pieces):  # type: ignore[type-var]
+    async with asking.taken(pieces):
         async for piece in pieces:
             if piece.startswith(PIECE):
                 yield {"PayloadChunk": {"Payload": piece[1:]}}

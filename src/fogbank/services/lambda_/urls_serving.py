@@ -7,7 +7,6 @@ Source: Lambda Developer Guide, "Control access to Lambda function URLs", "Invok
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,7 +125,7 @@ async def streamed(call: Call, run: Run, found: Opened) -> HttpResponse:
     except AwsError as error:
         return refused(error)
     except BadAnswer:
-        await pieces.aclose()  # type: ignore[attr-defined]
+        await asking.leave(pieces)
         return failed(run)
     return response(answer, run, found, rest(first, pieces))
 
@@ -154,7 +153,7 @@ async def plain(pieces: AsyncIterator[bytes], kind: str) -> tuple[Answer, bytes]
 
 async def rest(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The body of a streamed answer."""
-    async with contextlib.aclosing(pieces):  # type: ignore[type-var]
+    async with asking.taken(pieces):
         if first:
             yield first
         async for piece in pieces:
