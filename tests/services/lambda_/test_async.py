@@ -142,6 +142,48 @@ def test_success_is_told(region: LocalRegion, functions: Any, pool: Pool) -> Non
     assert (told[0]["requestPayload"], told[0]["responsePayload"]) == (1, 2)
 
 
+def test_functions_that_tell_each_other_for_ever_are_stopped(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "g")
+    role(region, "lambda:InvokeFunction")
+    for one, other in (("f", "g"), ("g", "f")):
+        functions.put_function_event_invoke_config(
+            FunctionName=one, DestinationConfig={"OnSuccess": {"Destination": ARN + other}}
+        )
+    pool.does |= {"f": lambda _event: 1, "g": lambda _event: 1}
+    send(functions, 1)
+    quiet = 0
+    while quiet < 3:
+        before = len(pool.ran)
+        eventually(lambda: not waiting(region))
+        region.settle()
+        quiet = quiet + 1 if len(pool.ran) == before and not waiting(region) else 0
+    assert sum(spec.name == "f" for spec, _ in pool.ran) == 16
+
+
+def test_results_as_events_of_a_bus(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "well")
+    role(region, "events:PutEvents")
+    bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+    functions.put_function_event_invoke_config(FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": bus}})
+    events = region.client("events")
+    rule = events.put_rule(Name="r", EventPattern=json.dumps({"source": ["lambda"]}))["RuleArn"]
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": ARN + "well"}])
+    given = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    functions.add_permission(FunctionName="well", SourceArn=rule, **given)
+    told: list[Any] = []
+    pool.does |= {"f": lambda event: event + 1, "well": told.append}
+    send(functions, 1)
+    eventually(lambda: not waiting(region))
+
+    def arrived() -> list[Any]:
+        region.settle()
+        return told
+
+    eventually(arrived)
+    assert told[0]["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert told[0]["detail"]["responsePayload"] == 2
+
+
 def test_a_role_that_may_not_tell_tells_nobody(
     region: LocalRegion, functions: Any, pool: Pool, seen: list[Any]
 ) -> None:

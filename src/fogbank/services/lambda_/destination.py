@@ -14,7 +14,6 @@ from fogbank.core.principal import service_of
 from fogbank.core.service import Permission
 from fogbank.services.lambda_ import asking, queue, recursion
 from fogbank.services.lambda_.names import parse
-from fogbank.services.lambda_.queue import Event
 from fogbank.services.lambda_.resolving import find
 from fogbank.services.lambda_.service import lambda_
 
@@ -61,16 +60,9 @@ class Functions:
         if name is None:
             raise AwsError("ResourceNotFoundException", f"Function not found: {arn}")
         region = ctx.region
-        accepted = queue.microseconds(region.clock.now())
-        trace, _ = recursion.counted(asking.trace_of("", region.ids, region.clock.now().timestamp()), name.unqualified)
-        event = Event(
-            account=name.account,
-            region=name.region,
-            name=name.name,
-            qualifier=name.qualifier,
-            accepted=accepted,
-            trace=trace,
-        )
+        now = region.clock.now()
+        trace, _ = recursion.counted(asking.trace_of("", region.ids, now.timestamp()), name.unqualified)
+        event = queue.new(name, now, trace)
         request_id = region.ids.uuid()
         await region.store.write(lambda tx: queue.put(tx, event, request_id, message))
         asking.wake(region.control)

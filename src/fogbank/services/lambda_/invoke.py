@@ -16,7 +16,6 @@ from fogbank.services.lambda_ import asking, queue, recursion
 from fogbank.services.lambda_.asking import BEGUN, ENDED, PIECE, Run
 from fogbank.services.lambda_.errors import USER, conflict
 from fogbank.services.lambda_.names import function_of
-from fogbank.services.lambda_.queue import Event
 from fogbank.services.lambda_.records import ACTIVE
 from fogbank.services.lambda_.resolving import resolve
 from fogbank.services.lambda_.service import lambda_
@@ -161,23 +160,10 @@ async def answered(call: Call, run: Run, version: Version, *, tail: bool) -> dic
 
 async def accepted(call: Call, run: Run, req: Input, status: str = "StatusCode") -> dict[str, Any]:
     """Keep it, to be run soon: durable before the caller is told. `status` is what the answer calls it."""
-    event = event_of(run, function_of(call, req).qualifier, call)
+    event = queue.new(function_of(call, req), call.now, run.trace, run.context)
     await call.home.store.write(lambda tx: queue.put(tx, event, run.id, run.payload))
     asking.wake(call.control)
     return {status: 202}
-
-
-def event_of(run: Run, qualifier: str, call: Call) -> Event:
-    """An invocation as it waits."""
-    return Event(
-        account=run.account,
-        region=run.region,
-        name=run.name,
-        qualifier=qualifier,
-        accepted=queue.microseconds(call.now),
-        context=run.context,
-        trace=run.trace,
-    )
 
 
 async def streamed(call: Call, run: Run, version: Version, *, tail: bool) -> dict[str, Any]:

@@ -89,6 +89,19 @@ def microseconds(when: datetime) -> int:
     return max((when - _EPOCH) // _MICROSECOND, 0)
 
 
+def new(name: Name, now: datetime, trace: str, context: str = "") -> Event:
+    """An event for a function, accepted now."""
+    return Event(
+        account=name.account,
+        region=name.region,
+        name=name.name,
+        qualifier=name.qualifier,
+        accepted=microseconds(now),
+        trace=trace,
+        context=context,
+    )
+
+
 def put(tx: Tx, event: Event, request_id: str, payload: bytes) -> None:
     """Add an event, to be tried at once."""
     payloads.put(tx, Payload(data=payload), request_id)

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fogbank.core import destinations
+from fogbank.core.authorize import authorise
 from fogbank.core.destinations import Sender
 from fogbank.core.errors import AwsError
+from fogbank.services.lambda_ import asking, queue, recursion
 from fogbank.services.lambda_.credentials import SERVICE, Roles
+from fogbank.services.lambda_.invoke import MOST_LATER, too_large
+from fogbank.services.lambda_.names import function_of
+from fogbank.services.lambda_.resolving import need
 from fogbank.services.lambda_.service import lambda_
 from fogbank.store import outbox
 
@@ -31,15 +36,17 @@ AT_ONCE: Final = 4
 SUCCESS: Final = "Success"
 RETRIES_EXHAUSTED: Final = "RetriesExhausted"
 TOO_OLD: Final = "EventAgeExceeded"
+# Failures that no retry makes good.
 FINAL: Final = frozenset(
     (
-        "AccessDeniedException",
-        "ResourceNotFoundException",
-        "RequestTooLargeException",
-        "ValidationException",
         "AccessDenied",
+        "AccessDeniedException",
+        "RecursiveInvocationException",
+        "RequestTooLargeException",
+        "ResourceNotFoundException",
+        "ValidationException",
     )
-)  # failures that no retry makes good
+)
 
 _log = logging.getLogger("fogbank.lambda")
 
@@ -54,6 +61,7 @@ class Telling(msgspec.Struct, frozen=True, array_like=True):
     role: str
     condition: str
     body: bytes
+    trace: str = ""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -70,7 +78,7 @@ def tell(tx: Tx, now: datetime, arn: str, role: str, one: Waiting, body: bytes, 
     """Have something told after this transaction."""
     account, region, name = one.event.line
     function = f"arn:aws:lambda:{region}:{account}:function:{name}"
-    telling = Telling(arn, account, region, function, role, condition, body)
+    telling = Telling(arn, account, region, function, role, condition, body, one.event.trace)
     outbox.emit(tx, EFFECT, msgspec.msgpack.encode(telling), now=now)
 
 
@@ -126,8 +134,7 @@ async def send(ctx: Background, role: Principal, one: Telling) -> None:
     """Send it in the way of the destination's service."""
     service, region, _ = destinations.parse(one.arn) or ("", "", "")
     if service == "lambda":
-        req = {"FunctionName": one.arn, "InvocationType": "Event", "Payload": one.body}
-        await ctx.invoke(role, "lambda", "Invoke", req, region=region)
+        await invoke(ctx, role, one, region)
         return
     if service == "events":
         await ctx.invoke(role, "events", "PutEvents", {"Entries": [entry(one)]}, region=region)
@@ -136,6 +143,26 @@ async def send(ctx: Background, role: Principal, one: Telling) -> None:
     if destination is None:
         raise AwsError("ResourceNotFoundException", f"There is no {one.arn}")
     await destination.deliver(ctx, one.arn, Sender(SERVICE, one.function, one.account), one.body)
+
+
+async def invoke(ctx: Background, role: Principal, one: Telling, region: str) -> None:
+    """Have another function run for it, if the role may invoke that. The chain of invocations goes on: it may be a loop."""
+    if len(one.body) > MOST_LATER:
+        raise too_large(MOST_LATER)
+    req = {"FunctionName": one.arn, "InvocationType": "Event"}
+    request_id = ctx.region.ids.uuid()
+
+    def write(tx: Tx) -> None:
+        call = ctx.call(tx, role, ctx.bound("lambda", "Invoke"), req, region)
+        authorise(call, call.bound.service.model.protocol)
+        name = function_of(call, req)
+        trace, before = recursion.counted(one.trace, name.unqualified)
+        if before >= recursion.MOST and need(tx, name).function.recursion != "Allow":
+            raise recursion.recursive(name.unqualified)
+        queue.put(tx, queue.new(name, call.now, trace), request_id, one.body)
+
+    await ctx.region.store.write(write)
+    asking.wake(ctx.region.control)
 
 
 def entry(one: Telling) -> dict[str, Any]:
