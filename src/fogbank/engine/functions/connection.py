@@ -11,6 +11,10 @@ import httptools
 MAX_HEAD = 1024 * 1024 + 256 * 1024  # AWS's clients send up to 1 MiB of X-Ray's causes in a header
 MAX_PIPELINED = 16
 MAX_CONNECTIONS = 64
+SMALL = 65536  # bytes that are sent with their head
+# What our client for Python says of a request that it sends its next one with: it reads both answers together, so that they
+# are sent together, which saves half of the system calls of an invocation.
+TOGETHER = b"fogbank-together"
 REASONS = {
     200: b"OK",
     202: b"Accepted",
@@ -72,7 +76,18 @@ class Api(Protocol):
 class Connection(asyncio.Protocol):
     """One connection: requests are answered in the order in which they came."""
 
-    __slots__ = ("_answering", "_api", "_head", "_parser", "_quiet", "_request", "_waiting", "transport")
+    __slots__ = (
+        "_answering",
+        "_api",
+        "_early",
+        "_feeding",
+        "_head",
+        "_parser",
+        "_quiet",
+        "_request",
+        "_waiting",
+        "transport",
+    )
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -82,6 +97,8 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._quiet = 0  # bytes since there was something to keep: of heads, of trailers, of framing
         self._head = True
+        self._feeding = False
+        self._early = b""  # an answer that goes out with the next one
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -102,12 +119,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._quiet += len(data)
+        self._feeding = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._refuse(400)
         except httptools.HttpParserError:
             self._refuse(400)
+        self._feeding = False
+        if self._early and self._answering is None and self.transport:
+            self.transport.write(self._early)
+            self._early = b""
         if self._quiet > MAX_HEAD:
             self._refuse(431)
 
@@ -167,12 +189,23 @@ class Connection(asyncio.Protocol):
         """Answer the request that is being answered. `headers`: lines, each with its end."""
         if self.transport is None or self._answering is None:
             return
-        head = b"HTTP/1.1 %d %s\r\n%bContent-Length: %d\r\n\r\n" % (status, REASONS[status], headers, len(body))
-        self.transport.write(head + body if len(body) < 65536 else head)
-        if len(body) >= 65536:
-            self.transport.write(body)
+        head = b"%bHTTP/1.1 %d %s\r\n%bContent-Length: %d\r\n\r\n" % (
+            self._early,
+            status,
+            REASONS[status],
+            headers,
+            len(body),
+        )
+        if self._feeding and TOGETHER in self._answering.headers and len(body) < SMALL:
+            self._early = head + body
+        else:
+            self._early = b""
+            self.transport.write(head + body if len(body) < SMALL else head)
+            if len(body) >= SMALL:
+                self.transport.write(body)
         last, self._answering = self._answering.last, None
         if last:
+            self.transport.write(self._early)
             self.transport.close()
         elif self._waiting:
             self._ask(self._waiting.popleft())

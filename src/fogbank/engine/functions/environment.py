@@ -6,6 +6,7 @@ Phases and their errors as in "Understanding the Lambda execution environment li
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +33,8 @@ ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
 SHUTDOWN_SECONDS = 2.0  # for external extensions
 MIB = 1024 * 1024
+QUICK_MS = 5.0
+LOOK_SECONDS = 0.1
 
 
 class Origin:
@@ -82,6 +85,8 @@ class Environment:
         self._registered: asyncio.Future[None] | None = None  # one more extension
         self._init_ms = 0.0
         self._served = False
+        self._looked = -math.inf
+        self._memory = 0
         self._processes: list[Process] = []  # the extensions'
         self._runtime: Process | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -274,7 +279,7 @@ class Environment:
             spent,
             billed(spent + init),
             init,
-            -(-self._sandbox.memory_peak() // MIB),
+            self._memory_used(spent),
             current.status,
             current.error_type,
         )
@@ -285,6 +290,14 @@ class Environment:
         else:
             self.idle_since = self._loop.time()
             self._idle(self)
+
+    def _memory_used(self, spent_ms: float) -> int:
+        """MiB, the most so far. Short invocations in quick succession share a look at it, which costs as much as they do."""
+        now = self._loop.time()
+        if spent_ms > QUICK_MS or now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            self._memory = -(-self._sandbox.memory_peak() // MIB)
+        return self._memory
 
     def _explain(self, current: Exchange, failure: Failed) -> None:
         request_id = current.invocation.request_id

@@ -140,8 +140,9 @@ def post_error(invoke_id: str, error: str | bytes, xray_fault: str, invocation_i
 def post(invoke_id: str, kind: str, data: bytes, more: str) -> None:
     """Send an answer, and with it the request for the next invocation."""
     opened = connection.open()
-    head = connection.head(f"POST {RUNTIME}{invoke_id}/{kind}", f"{more}Content-Length: {len(data)}\r\n")
     connection.asked = len(data) <= MAX_ANSWER  # a larger one is refused, and ends the runtime
+    more += "Fogbank-Together: 1\r\n" if connection.asked else ""
+    head = connection.head(f"POST {RUNTIME}{invoke_id}/{kind}", f"{more}Content-Length: {len(data)}\r\n")
     opened.sendall(head + data + (connection.head("GET " + RUNTIME + "next") if connection.asked else b""))
     status, _, _ = connection.answer()
     if status != 202:
