@@ -12,6 +12,7 @@ from fogbank.core import destinations
 from fogbank.core.destinations import Sender
 from fogbank.engine.functions.spec import CONCURRENT, Throttled
 from fogbank.services.lambda_ import queue
+from services.helpers import refusal
 from services.lambda_.planted import ACCOUNT, ARN, plant, role
 from services.lambda_.standing import standing
 
@@ -158,6 +159,23 @@ def test_functions_that_tell_each_other_for_ever_are_stopped(region: LocalRegion
         region.settle()
         quiet = quiet + 1 if len(pool.ran) == before and not waiting(region) else 0
     assert sum(spec.name == "f" for spec, _ in pool.ran) == 16
+
+
+def test_failures_as_objects_of_a_bucket(region: LocalRegion, functions: Any, pool: Pool, s3: Any, bucket: str) -> None:
+    arn = "arn:aws:s3:::" + bucket
+    role(region, "s3:PutObject", "s3:ListBucket")
+    put = functions.put_function_event_invoke_config
+    for wrong in ({"OnFailure": {"Destination": arn + "-other"}}, {"OnSuccess": {"Destination": arn}}):
+        assert refusal(put, FunctionName="f", DestinationConfig=wrong)["Code"] == "InvalidParameterValueException"
+    put(FunctionName="f", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arn}})
+    pool.does["f"] = lambda _event: 1 / 0
+    send(functions, 1)
+    eventually(lambda: not waiting(region))
+    region.settle()
+    (found,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert found["Key"].startswith("aws/lambda/async/f/")
+    record = json.loads(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
 
 
 def test_results_as_events_of_a_bus(region: LocalRegion, functions: Any, pool: Pool) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from fogbank.core import destinations
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.service import Permission
-from fogbank.services.lambda_ import gone
+from fogbank.services.lambda_ import gone, in_bucket
 from fogbank.services.lambda_.credentials import role_of
 from fogbank.services.lambda_.errors import invalid, not_found
 from fogbank.services.lambda_.names import LATEST, function_of, whole_of
@@ -156,15 +156,18 @@ def keep(call: Call, req: Input, config: InvokeConfig) -> dict[str, Any]:
     for member, field in (("OnSuccess", "success"), ("OnFailure", "failure")):
         if member in wanted:
             changes[field] = wanted[member].get("Destination", "")
-            check_destination(call, name, changes[field], wanted)
+            check_destination(call, name, changes[field], member, wanted)
     made = msgspec.structs.replace(config, **changes)
     configs.put(call.tx, made, *place(name))
     return told(name, made)
 
 
-def check_destination(call: Call, name: Name, arn: str, wanted: Input) -> None:
-    """Refuse a destination that is not there, or is the function itself."""
+def check_destination(call: Call, name: Name, arn: str, when: str, wanted: Input) -> None:
+    """Refuse a destination that is not there, or is the function itself. Buckets are for failures."""
     if not arn:
+        return
+    if in_bucket.is_bucket(arn) and when == "OnFailure":
+        in_bucket.check(call, arn, role_of(call.tx, need(call.tx, name).version.role, name.name, call.now))
         return
     parsed = destinations.parse(arn)
     if parsed is None:

@@ -15,7 +15,7 @@ from fogbank.core import destinations
 from fogbank.core.authorize import authorise
 from fogbank.core.destinations import Sender
 from fogbank.core.errors import AwsError
-from fogbank.services.lambda_ import asking, queue, recursion
+from fogbank.services.lambda_ import asking, in_bucket, queue, recursion
 from fogbank.services.lambda_.credentials import SERVICE, Roles
 from fogbank.services.lambda_.invoke import MOST_LATER, too_large
 from fogbank.services.lambda_.names import function_of
@@ -41,6 +41,7 @@ FINAL: Final = frozenset(
     (
         "AccessDenied",
         "AccessDeniedException",
+        "NoSuchBucket",
         "RecursiveInvocationException",
         "RequestTooLargeException",
         "ResourceNotFoundException",
@@ -132,6 +133,9 @@ async def deliver(ctx: Background, payload: bytes) -> None:
 
 async def send(ctx: Background, role: Principal, one: Telling) -> None:
     """Send it in the way of the destination's service."""
+    if in_bucket.is_bucket(one.arn):
+        await in_bucket.put(ctx, role, one.arn, one.function, one.region, one.body)
+        return
     service, region, _ = destinations.parse(one.arn) or ("", "", "")
     if service == "lambda":
         await invoke(ctx, role, one, region)
