@@ -114,7 +114,7 @@ def test_a_key_of_kms(region: LocalRegion, client: Any, make: Make, key: str, ro
     assert (told["KMSKeyArn"], told["Environment"]) == (key, {"Variables": {"PASSWORD": SECRET}})
     assert SECRET.encode() not in disk(region)
     grants = region.client("kms").list_grants(KeyId=key)["Grants"]
-    assert [(one["GranteePrincipal"], one["Operations"]) for one in grants] == [(role, ["Decrypt"])]
+    assert [(one["GranteePrincipal"], one["Operations"]) for one in grants] == [(role, ["Decrypt", "RetireGrant"])]
     assert grants[0]["Constraints"] == {
         "EncryptionContextEquals": {"aws:lambda:FunctionArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"}
     }
@@ -197,3 +197,29 @@ def test_the_role_decrypts_by_its_grant(region: LocalRegion, client: Any, make: 
     assert environment.opened(region.region.vault, invoke, version) == {"PASSWORD": SECRET}
     refused = code(kms.decrypt, CiphertextBlob=version.wrapped, EncryptionContext={"aws:lambda:FunctionArn": "another"})
     assert refused in ("AccessDeniedException", "InvalidCiphertextException")
+
+
+def test_a_role_has_one_grant_of_a_key_until_the_function_is_deleted(
+    region: LocalRegion, client: Any, make: Make, key: str
+) -> None:
+    make(Environment={"Variables": {"PASSWORD": "1"}}, KMSKeyArn=key)
+    for value in ("2", "3"):
+        client.update_function_configuration(FunctionName="f", Environment={"Variables": {"PASSWORD": value}})
+        region.settle()
+    make("g", Environment={"Variables": {"PASSWORD": "1"}}, KMSKeyArn=key)
+    kms = region.client("kms")
+    assert len(kms.list_grants(KeyId=key)["Grants"]) == 2
+    client.delete_function(FunctionName="f")
+    region.settle()
+    left = kms.list_grants(KeyId=key)["Grants"]
+    assert [
+        one["Constraints"]["EncryptionContextEquals"]["aws:lambda:FunctionArn"].rpartition(":")[2] for one in left
+    ] == ["g"]
+
+
+def test_a_grant_of_a_role_that_is_gone_stays(region: LocalRegion, client: Any, make: Make, key: str) -> None:
+    make(Environment={"Variables": {"PASSWORD": "1"}}, KMSKeyArn=key)
+    region.client("iam").delete_role(RoleName="execution")
+    client.delete_function(FunctionName="f")
+    region.settle()
+    assert len(region.client("kms").list_grants(KeyId=key)["Grants"]) == 1

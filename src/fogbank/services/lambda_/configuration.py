@@ -153,7 +153,7 @@ def variables(call: Call, req: Input, arn: str, old: Version | None) -> Settings
         given = environment.opened(call.vault, call.invoke, old)
     else:
         return {"kms_key": key}
-    sealed, wrapped = environment.seal(call, arn, role, given, key, old)
+    sealed, wrapped = environment.seal(call, arn, role, given, key)
     return {"kms_key": key, "environment": sealed, "wrapped": wrapped}
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fogbank.core.errors import AwsError
+from fogbank.services.lambda_ import key_grants
 from fogbank.services.lambda_.errors import invalid
+from fogbank.services.lambda_.key_grants import KeyGrant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,9 +57,7 @@ def check(variables: Mapping[str, str]) -> None:
         raise invalid(f"{start} exceeded the 4KB limit. String measured: {told[:LARGEST]}")
 
 
-def seal(
-    call: Call, arn: str, role: str, variables: Mapping[str, str], key: str, old: Version | None = None
-) -> tuple[bytes, bytes]:
+def seal(call: Call, arn: str, role: str, variables: Mapping[str, str], key: str) -> tuple[bytes, bytes]:
     """Variables as they are kept, and the data key that they are sealed with, if there is a key of KMS; both empty for none."""
     if not variables:
         return b"", b""
@@ -66,8 +66,7 @@ def seal(
         return call.vault.seal(plain, f"lambda:{arn}"), b""
     data_key = call.ids.random(KEY)
     wrapped = wrap(call, arn, key, data_key)
-    if old is None or (old.kms_key, old.role) != (key, role):
-        grant(call, arn, role, key)
+    grant(call, arn, role, key)
     nonce = call.ids.random(NONCE)
     return nonce + AESGCM(data_key).encrypt(nonce, plain, arn.encode()), wrapped
 
@@ -80,13 +79,20 @@ def wrap(call: Call, arn: str, key: str, data_key: bytes) -> bytes:
 
 
 def grant(call: Call, arn: str, role: str, key: str) -> None:
-    """Let a function's role decrypt its variables, and nothing else, with a key."""
-    constraints = {"EncryptionContextEquals": context(arn)}
-    kms(
-        call,
-        "CreateGrant",
-        {"KeyId": key, "GranteePrincipal": role, "Operations": ["Decrypt"], "Constraints": constraints},
+    """Let a function's role decrypt its variables, and nothing else, with a key, until it is told that it needs that no longer."""
+    _, _, _, region, account, _, name = arn.split(":")
+    if key_grants.is_there(call.tx, account, region, name, key, role):
+        return
+    ask = {
+        "KeyId": key,
+        "GranteePrincipal": role,
+        "Operations": ["Decrypt", "RetireGrant"],
+        "Constraints": {"EncryptionContextEquals": context(arn)},
+    }
+    made = KeyGrant(
+        account=account, region=region, function=name, id=kms(call, "CreateGrant", ask)["GrantId"], key=key, role=role
     )
+    key_grants.keep(call.tx, made)
 
 
 def context(arn: str) -> dict[str, str]:

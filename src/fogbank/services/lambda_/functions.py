@@ -19,6 +19,7 @@ from fogbank.services.lambda_ import (
     execution_role,
     gone,
     keeping,
+    key_grants,
     layers_used,
     location,
     publishing,
@@ -191,7 +192,7 @@ def qualified(version: Version) -> str:
     return f"{version.function_arn}:{version.qualifier}"
 
 
-@lambda_.operation("write", "function", takes="FunctionName Qualifier")
+@lambda_.operation("bulk", "function", takes="FunctionName Qualifier")
 def delete_function(call: Call, req: Input) -> dict[str, Any]:
     """Delete a function with all that belongs to it, or one version of it."""
     name = function_of(call, req)
@@ -212,6 +213,7 @@ def delete_whole(call: Call, function: Function) -> None:
         aliases.delete(tx, *parts)
     functions.delete(tx, *place)
     signed.forget(tx, function)
+    key_grants.forget(tx, function, call.now)
     gone.tell(tx, function_of(call, {"FunctionName": function.arn}))
 
 
