@@ -144,3 +144,23 @@ def test_endless_output_is_held_back(running: Run) -> None:
         functions.service.full = None
 
     running(work)
+
+
+def test_a_streamed_answer_of_a_function_that_takes_too_long(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("import time\ndef handler(e, c):\n    time.sleep(60)", timeout=1.0)
+        answer = await functions.pool.stream(spec, functions.event(stream=True))
+        assert [part async for part in answer] == []
+        assert document(answer.outcome)["errorType"] == "Sandbox.Timedout"
+
+    running(work)
+
+
+def test_a_streamed_answer_that_nobody_reads(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("def handler(e, c):\n    return 'x' * e")
+        answer = await functions.pool.stream(spec, functions.event(b"1000000", stream=True))
+        await answer.aclose()
+        assert (await functions.call(spec, b"1")).payload == b'"x"'
+
+    running(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from fogbank.engine.functions.forward import Forward
 from fogbank.engine.functions.proxy import Proxy, Refused, destination, is_public, named
 from fogbank.engine.functions.spec import Network
+from fogbank.region.tls import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 
 async def upper(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,6 +86,24 @@ def test_bytes_are_forwarded_both_ways() -> None:
         await writer.wait_closed()
 
     between(work)
+
+
+def test_a_region_with_tls_is_spoken_to_with_tls(tmp_path: Path) -> None:
+    async def work() -> None:
+        files = ensure(tmp_path)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(files.certificate, files.key)
+        async with await asyncio.start_server(upper, "127.0.0.1", 0, ssl=context) as server:
+            port = server.sockets[0].getsockname()[1]
+            way = Forward(Network(f"127.0.0.1:{port}", True, str(files.ca)))
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.setblocking(False)
+                await way.open(listener)
+                assert await say(listener.getsockname()[1], b"hello", 5) == b"HELLO"
+                way.close()
+                await asyncio.sleep(0.05)
+
+    asyncio.run(work())
 
 
 def test_a_region_that_is_not_there_ends_the_connection() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,6 +236,24 @@ def test_a_wrapper_script_starts_the_runtime(sandboxed: Run, runtime: str) -> No
         options = {"layers": (layer,), "environment": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"}}
         outcome = await functions.call(functions.make(*code, runtime=runtime, **options))
         assert int(json.loads(outcome.payload)) >= 2
+
+    sandboxed(work)
+
+
+def test_sandboxes_that_are_killed_lose_nothing(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("import time\ndef handler(e, c):\n    time.sleep(e)\n    return 1", memory=128)
+        await functions.call(spec, b"0")
+        calls = [asyncio.ensure_future(functions.call(spec, b"0.3")) for _ in range(6)]
+        await functions.until(lambda: functions.pool.status().busy >= 2)
+        for sandbox in list(functions.launcher._sandboxes.values())[:2]:
+            os.kill(sandbox.pid, signal.SIGKILL)
+        outcomes = await asyncio.gather(*calls)
+        assert {outcome.error for outcome in outcomes} <= {"", "Unhandled"}
+        assert all(
+            json.loads(outcome.payload)["errorType"] == "Runtime.ExitError" for outcome in outcomes if outcome.error
+        )
+        assert (await functions.call(spec, b"0")).payload == b"1"
 
     sandboxed(work)
 

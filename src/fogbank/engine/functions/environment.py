@@ -16,7 +16,7 @@ from fogbank.engine.functions.exchange import Exchange, Failed
 from fogbank.engine.functions.extensions import Extensions, invoke_event, shutdown_event
 from fogbank.engine.functions.output import LEVELS, Output
 from fogbank.engine.functions.reports import SUCCESS, Measured, billed, reports
-from fogbank.engine.functions.runtime_api import RuntimeApi
+from fogbank.engine.functions.runtime_api import MAX_ANSWER, RuntimeApi
 from fogbank.engine.functions.runtimes import missing_entrypoint, version_of
 from fogbank.engine.functions.spec import Outcome
 from fogbank.engine.sandbox.spec import SandboxError
@@ -202,7 +202,7 @@ class Environment:
         if current is None or current.responded:
             return
         if request.too_large or (current.answer and request.sink and current.answer.too_large):
-            limit = self._limits.streamed if request.sink else self._limits.answer
+            limit = self._limits.streamed if request.sink else MAX_ANSWER
             current.fail(words.TOO_LARGE, words.too_large(limit))
             return
         current.responded = True
@@ -218,12 +218,12 @@ class Environment:
 
     # --- invocation
 
-    def begin(self, invocation: Invocation, answer: StreamedAnswer | None, cold: bool) -> asyncio.Future[Outcome]:
+    def begin(self, invocation: Invocation, answer: StreamedAnswer | None) -> asyncio.Future[Outcome]:
         """Run an invocation. Whoever waits for the future may stop to: the environment goes on."""
         assert self._exchange is None
         if self.frozen:
             self.thaw()
-        self._exchange = current = Exchange(invocation, answer, cold)
+        self._exchange = current = Exchange(invocation, answer, not self._served and self.how == ON_DEMAND)
         if self._served:
             self._output.begin()
         self._served = True

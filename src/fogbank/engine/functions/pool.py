@@ -46,17 +46,17 @@ class Pool:
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """Run an invocation whole. Raises Throttled and Unavailable. Who stops to wait does not stop the function."""
         permit = self._admission.admit(spec, self._hooks.concurrency(spec))
-        environment, cold = await self._environment(spec, permit)
-        future = environment.begin(invocation, None, cold)
+        environment = await self._environment(spec, permit)
+        future = environment.begin(invocation, None)
         future.add_done_callback(permit.give_back)
         return await asyncio.shield(future)
 
     async def stream(self, spec: FunctionSpec, invocation: Invocation) -> StreamedAnswer:
         """Run an invocation; its answer once that has begun, or has ended before it did. Raises Throttled and Unavailable."""
         permit = self._admission.admit(spec, self._hooks.concurrency(spec))
-        environment, cold = await self._environment(spec, permit)
+        environment = await self._environment(spec, permit)
         answer = StreamedAnswer(self._limits.streamed)
-        environment.begin(invocation, answer, cold).add_done_callback(permit.give_back)
+        environment.begin(invocation, answer).add_done_callback(permit.give_back)
         try:
             await asyncio.shield(answer.begun)
         except asyncio.CancelledError:
@@ -130,14 +130,13 @@ class Pool:
             group = self._groups[spec.key] = Group(spec)
         return group
 
-    async def _environment(self, spec: FunctionSpec, permit: Permit) -> tuple[Environment, bool]:
-        """An environment that is this invocation's now, and whether it had to be waited for. No await if one is idle."""
+    async def _environment(self, spec: FunctionSpec, permit: Permit) -> Environment:
+        """An environment that is this invocation's now. No other task runs meanwhile if one is idle."""
         try:
             if self._closed:
                 raise Unavailable("the region is stopping")
             group = self._group(spec)
-            environment = group.take()
-            return (environment, False) if environment else (await self._wait(group), True)
+            return group.take() or await self._wait(group)
         except BaseException:
             permit.give_back()
             raise

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 # Reasons of TooManyRequestsException, in the words of Lambda's API.
 CONCURRENT = "ConcurrentInvocationLimitExceeded"
 RESERVED = "ReservedFunctionConcurrentInvocationLimitExceeded"
-FUNCTION_RATE = "FunctionInvocationRateLimitExceeded"
 
-HANDLED = "Handled"
-UNHANDLED = "Unhandled"
+UNHANDLED = "Unhandled"  # what AWS says of every error today, whether or not the runtime caught it
 
 
 class FunctionSpec(msgspec.Struct, frozen=True):
@@ -64,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came of an invocation. Of a streamed answer the payload is empty, unless it failed before its first byte."""
 
     payload: bytes
-    error: str = ""  # "", "Handled" or "Unhandled"
+    error: str = ""  # "" or "Unhandled"
     duration_ms: float = 0.0
     billed_ms: int = 0
     init_ms: float = 0.0  # 0 unless this invocation waited for the initialisation
@@ -73,7 +71,7 @@ class Outcome(msgspec.Struct, frozen=True):
     content_type: str = "application/json"
     log_stream: str = ""
     error_type: str = ""  # Runtime.ExitError, Sandbox.Timedout, or what the function said
-    cold: bool = False  # whether an environment was started for it
+    cold: bool = False  # whether it was the first of an environment that was started on demand
     provisioned: bool = False  # whether it ran on provisioned concurrency
 
 
@@ -127,7 +125,6 @@ class Limits(msgspec.Struct, frozen=True):
     wait: float = 60.0  # seconds that an invocation waits for its environment
     waiting: int = 10_000  # invocations that wait
     init: float = 10.0  # seconds of an initialisation, of provisioned ones too
-    answer: int = 6 * 1024 * 1024 + 100  # bytes of an answer
     streamed: int = 200 * 1024 * 1024  # bytes of a streamed answer
 
 

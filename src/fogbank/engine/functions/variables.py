@@ -39,7 +39,6 @@ def defaults(spec: FunctionSpec, network: Network) -> dict[str, str]:
         "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
         "AWS_ENDPOINT_URL": f"http://{REGION}",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "HOME": "/tmp",
     }
     if spec.runtime.startswith("python"):
         found["PYTHONPATH"] = "/var/runtime"
