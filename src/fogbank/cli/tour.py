@@ -23,6 +23,7 @@ STEPS = {
     "copy": ("Copy, move, delete", "fogbank.tour.objects:copy_move_delete", "sync"),
     "caller": ("A second caller", "fogbank.tour.callers:second_caller", "sync"),
     "keep": ("Versions, encryption, a page for everybody", "fogbank.tour.keeping:keeping", None),
+    "race": ("A race: files arrive, a function makes pages of them", "fogbank.tour.race:race", None),
     "crash": ("kill -9 in the middle of uploads", "fogbank.tour.crash:crash", "sync"),
     "terraform": ("Terraform", "fogbank.tour.terraform:terraform", None),
 }
@@ -46,12 +47,13 @@ def chosen(_context: click.Context, _option: click.Parameter, value: str | None)
     help="Sync this directory, not Python's library.",
 )
 @click.option("--steps", callback=chosen, help=f"Only these, separated by commas: {', '.join(STEPS)}.")
-@click.option("--keep", is_flag=True, help="Leave the bucket and the files that came back.")
+@click.option("--keep", is_flag=True, help="Leave the buckets, the race's pages and the files that came back.")
 def tour(data: Path | None, config: Path | None, tree: Path | None, steps: list[str], keep: bool) -> None:
     """Show a running region at work, and check every answer.
 
-    The aws command syncs thousands of files, lists, presigns, copies; all processes are killed in the middle of uploads and
-    started again; Terraform makes and removes what it describes. What the tour makes, it removes. Exit code: 0 if all is as it
+    The aws command syncs thousands of files, lists, presigns, copies; a function makes the results of a race; all processes are
+    killed in the middle of uploads and started again; Terraform makes and removes what it describes. What the tour makes, it
+    removes (with --keep it leaves the buckets, and the race's pages). Exit code: 0 if all is as it
     must be, else 1.
     """
     import signal

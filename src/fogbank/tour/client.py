@@ -89,3 +89,12 @@ class Client:
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
                 iam.delete_role_policy(RoleName=name, PolicyName=policy)
             iam.delete_role(RoleName=name)
+
+    def remove_function(self, name: str) -> None:
+        """Remove a function with its role of the same name and its log, if they are there."""
+        functions, logs = self.connect("lambda"), self.connect("logs")
+        self.remove_role(name)  # first: without it nothing more is written to the log
+        with suppress(functions.exceptions.ResourceNotFoundException):
+            functions.delete_function(FunctionName=name)
+        with suppress(logs.exceptions.ResourceNotFoundException):
+            logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")

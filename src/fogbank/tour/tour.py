@@ -56,6 +56,7 @@ class Tour:
         self.checks = 0
         self.bucket = f"fogbank-tour-{secrets.token_hex(4)}"
         self.kept = f"{self.bucket}-kept"
+        self.race = f"{self.bucket}-race"
         self.user = f"fogbank-tour-{secrets.token_hex(4)}"
         environ = programs.environment(
             os.environ, self.endpoint, target.runtime.region, self.config("config", 8), target.runtime.ca
@@ -171,9 +172,11 @@ def clean_up(tour: Tour | None, target: Target, screen: Screen, work: Path, keep
 
 
 def remove_all(tour: Tour) -> None:
-    """Remove the buckets, the user and the role, whatever is left of them."""
+    """Remove the buckets, the user, the roles and the function, whatever is left of them."""
     begun = time.perf_counter()
-    count = sum(tour.client.remove_bucket(name) for name in (tour.bucket, tour.kept))
+    names = (tour.bucket, tour.kept, f"{tour.race}-reads", f"{tour.race}-site")
+    count = sum(tour.client.remove_bucket(name) for name in names)
+    tour.client.remove_function(f"{tour.race}-results")
     tour.client.remove_user(tour.user)
     tour.client.remove_role(tour.user)
     tour.screen.say(f"cleaned up: {count:,} objects, the buckets, and the temporary files", time.perf_counter() - begun)
