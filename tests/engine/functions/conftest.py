@@ -34,10 +34,13 @@ class Service:
         self.limits = Concurrency()
         self.expires = 0.0
         self.offset = 0.0
+        self.broken: Exception | None = None
         self.full: asyncio.Future[None] | None = None
         self._count = itertools.count(1)
 
     async def environment(self, spec: FunctionSpec) -> Granted:
+        if self.broken:
+            raise self.broken
         keys = {"AWS_ACCESS_KEY_ID": "ASIAX", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
         return Granted(keys, self.expires)
 

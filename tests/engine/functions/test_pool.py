@@ -240,3 +240,15 @@ def test_closing_ends_what_runs_and_what_waits(running: Run) -> None:
         assert all(sandbox.closed for sandbox in functions.launcher.made)
 
     running(work, limits=Limits(memory=300))
+
+
+def test_a_hook_that_fails_is_told_to_who_waits(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        functions.service.broken = LookupError("no role")
+        with pytest.raises(LookupError):
+            await functions.call(spec, b"0")
+        functions.service.broken = None
+        assert not (await functions.call(spec, b"0")).error
+
+    running(work)

@@ -144,7 +144,7 @@ class Environment:
             return words.timed_out(seconds)
         except Failed as failure:
             return failure
-        except SandboxError as error:
+        except (SandboxError, OSError) as error:
             return Failed(words.INVALID_ENTRYPOINT, str(error))
         finally:
             self._initialising = None

@@ -189,7 +189,7 @@ class Pool:
         """An environment on demand, for whoever waits when it is there. Its first initialisation may fail: it is tried again."""
         try:
             environment = await self._made(group, ON_DEMAND)
-        except Unavailable as error:
+        except Exception as error:  # of the hooks, too: whoever waits is to know
             refuse(group, error)
         else:
             self._idle(environment)
@@ -278,7 +278,7 @@ class Pool:
         """A provisioned environment has gone: another one. If that fails, invocations start theirs on demand."""
         try:
             await self.provision(group.spec, group.target)
-        except (Provisioned, Unavailable):
+        except Exception:  # whatever the hooks raise, too
             group.target = 0
 
     def _forget(self, group: Group) -> None:
@@ -314,7 +314,7 @@ class Pool:
             self._watch()
 
 
-def refuse(group: Group, error: Unavailable) -> None:
+def refuse(group: Group, error: Exception) -> None:
     """Tell all who wait that there will be none."""
     for waiter, _ in group.waiters:
         if not waiter.done():
