@@ -40,7 +40,7 @@ def own(tmp_path: Path) -> Iterator[Sandboxes]:
 def traces(directory: Path, key: str) -> dict[str, list[str]]:
     """What a launcher with a key could leave behind on the machine."""
     groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{key}/*/")]
-    children = [str(pid) for pid in stopping.family(os.getpid())]
+    children = [str(pid) for pid in stopping.family(os.getpid()) if _alive(pid)]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     files = [str(path) for path in directory.rglob("*")]
     descriptors = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
@@ -281,6 +281,53 @@ def test_a_start_that_is_given_up_leaves_nothing(own: Sandboxes, tmp_path: Path)
     _wait_for(
         lambda: traces(tmp_path / "sandboxes", own.launcher.key) == before
     )  # the processes between end by themselves
+
+
+def test_closing_goes_on_when_nobody_waits_for_it(own: Sandboxes) -> None:
+    async def give_up() -> str:
+        sandbox, _ = await own.start(SLEEP)
+        closing = asyncio.create_task(sandbox.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await closing
+        how = await asyncio.wait_for(sandbox.exited, LONG)
+        await own.launcher.close()
+        return how
+
+    assert own.run(give_up()) == "closed"
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/{own.launcher.key}"))
+
+
+def test_where_the_machine_has_no_more_it_is_said_and_nothing_is_left(
+    own: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.run(own.result(""))
+    before = traces(tmp_path / "sandboxes", own.launcher.key)
+
+    def none() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fogbank.engine.sandbox.launcher.os.pipe", none)
+        with pytest.raises(SandboxError, match="Too many open files"):
+            own.run(own.start("", name="same"))
+    assert traces(tmp_path / "sandboxes", own.launcher.key) == before
+    assert own.said("print('fine')", name="same") == "fine"
+
+
+def test_a_sandbox_that_does_not_answer_is_given_up(own: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fogbank.engine.sandbox.channel._ANSWER", 0.1)
+
+    async def stopped() -> str:
+        sandbox = await own.launcher.start(own.spec(""))
+        os.kill(sandbox.pid, signal.SIGSTOP)
+        with pytest.raises(SandboxError, match="does not answer"):
+            await sandbox.start_runtime()
+        await sandbox.close()
+        return await sandbox.exited
+
+    assert own.run(stopped()) == "closed"
 
 
 def test_a_hundred_at_once_are_made_a_few_at_a_time(own: Sandboxes) -> None:

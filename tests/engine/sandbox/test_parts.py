@@ -58,6 +58,10 @@ def test_each_sandbox_is_a_user_of_its_own(tmp_path: Path, monkeypatch: pytest.M
     assert 0x70000000 <= first == second - 1 < 0x80000000
     identities.give_back(first)
     assert identities.take() == first
+    others = {identities.take() for _ in range(1022)}
+    assert len({first, second, *others}) == 1024
+    with pytest.raises(SandboxError, match="1024"):
+        identities.take()
 
 
 def test_in_a_container_the_last_of_its_users_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

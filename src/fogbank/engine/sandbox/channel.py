@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Received = Callable[[dict[str, Any], list[int]], None]
 
 _FULL = 0.005  # seconds until a full socket is tried again
+_ANSWER = 60.0  # seconds until an answer will not come any more
 
 
 class Channel:
@@ -58,7 +59,9 @@ class Channel:
         answer = self._asked[number] = self._loop.create_future()
         try:
             await self.send({"id": number, "do": do, **fields})
-            found: dict[str, Any] = await answer
+            found: dict[str, Any] = await asyncio.wait_for(answer, _ANSWER)
+        except TimeoutError as error:
+            raise SandboxError("the sandbox does not answer") from error
         finally:
             self._asked.pop(number, None)
         if "error" in found:

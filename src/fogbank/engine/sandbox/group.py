@@ -24,6 +24,13 @@ class Group:
         self._places: dict[str, Place] = cgroups.places
         self._name = name
         self.paths = [path / name for path in cgroups.paths]
+        try:
+            self._make(memory, ephemeral)
+        except OSError:
+            self.remove()
+            raise
+
+    def _make(self, memory: int, ephemeral: int) -> None:
         for path in self.paths:
             path.mkdir()
         self.entries = [str(path / "cgroup.procs") for path in self.paths]

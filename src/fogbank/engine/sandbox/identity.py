@@ -6,6 +6,8 @@ import os
 import zlib
 from pathlib import Path
 
+from fogbank.engine.sandbox.spec import SandboxError
+
 # systemd's documentation of user ids leaves 0x70000000 and above unused.
 _FIRST, _STEP, _GROUPS = 0x70000000, 1024, 0x3FFF
 _CAP_SYS_ADMIN = 1 << 21
@@ -24,7 +26,9 @@ class Identities:
         """An id that no other sandbox of this launcher has now. In a rootless template's namespace, where there is but one: 0."""
         if self.rootless or not self._first:
             return 0
-        number = next(number for number in range(_STEP) if number not in self._used)
+        number = next((number for number in range(_STEP) if number not in self._used), None)
+        if number is None:
+            raise SandboxError(f"there are {_STEP} sandboxes already")
         self._used.add(number)
         return self._first + number
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fogbank.engine.sandbox.cgroups import Place
     from fogbank.engine.sandbox.spec import SandboxSpec
 
+    Sockets = tuple[socket.socket, socket.socket]
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOOK = 0.1  # seconds between looks at the memory of sandboxes that run
 _MADE = 30.0  # seconds until a sandbox is made
@@ -51,7 +53,7 @@ class Launcher:
         self._turn = asyncio.Semaphore(starts)
         self._sandboxes: dict[str, Sandbox] = {}
         self._watch: asyncio.Task[None] | None = None
-        self._closed = False
+        self._ending: asyncio.Task[None] | None = None
 
     @property
     def key(self) -> str:
@@ -73,8 +75,6 @@ class Launcher:
         if not _NAME.fullmatch(spec.name):
             raise SandboxError(f"not a name of a sandbox: {spec.name!r}")
         async with self._turn:
-            if self._closed:
-                raise SandboxError("the launcher is closed")
             if spec.name in self._sandboxes:
                 raise SandboxError(f"there is a sandbox {spec.name!r} already")
             template = await self._template(kind_of(spec))
@@ -93,6 +93,8 @@ class Launcher:
 
     async def _template(self, kind: Kind) -> TemplateProcess:
         """The one of its kind; a new one if it has died."""
+        if self._ending:
+            raise SandboxError("the launcher is closed")
         task = self._templates.get(kind)
         if task and task.done() and (task.cancelled() or task.exception() or not task.result().channel.open):
             task = self._templates.pop(kind)
@@ -105,11 +107,9 @@ class Launcher:
         return await asyncio.shield(task)
 
     async def _make(self, spec: SandboxSpec, template: TemplateProcess) -> Sandbox:
-        user = self._identities.take()
-        group = Group(self._cgroups, spec.name, spec.memory, spec.ephemeral)
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        stdout, output = os.pipe()
-        os.set_blocking(stdout, False)
+        if self._ending:
+            raise SandboxError("the launcher is closed")
+        user, group, (near, far), (stdout, output) = self._gather(spec)
 
         def gone() -> None:
             self._sandboxes.pop(spec.name, None)
@@ -128,8 +128,27 @@ class Launcher:
             if isinstance(error, TimeoutError):
                 raise SandboxError(f"no sandbox in {_MADE:.0f} s") from error
             raise
-        self._watch = self._watch or asyncio.create_task(self._watch_memory())
+        if not self._watch or self._watch.done():
+            self._watch = asyncio.create_task(self._watch_memory())
         return sandbox
+
+    def _gather(self, spec: SandboxSpec) -> tuple[int, Group, Sockets, tuple[int, int]]:
+        """A user, a group, sockets and a pipe for a sandbox; all or none."""
+        with contextlib.ExitStack() as undo:
+            user = self._identities.take()
+            undo.callback(self._identities.give_back, user)
+            try:
+                group = Group(self._cgroups, spec.name, spec.memory, spec.ephemeral)
+                undo.callback(group.remove)
+                sockets = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                for each in sockets:
+                    undo.callback(each.close)
+                pipe = os.pipe()
+            except OSError as error:
+                raise SandboxError(str(error)) from error
+            undo.pop_all()
+        os.set_blocking(pipe[0], False)
+        return user, group, sockets, pipe
 
     def _asked(self, spec: SandboxSpec, group: Group, user: int) -> dict[str, object]:
         return {
@@ -145,20 +164,20 @@ class Launcher:
         }
 
     async def _watch_memory(self) -> None:
-        while True:
+        while self._sandboxes:
             await asyncio.sleep(_LOOK)
             for sandbox in list(self._sandboxes.values()):
                 sandbox.watch_memory()
 
     async def close(self) -> None:
         """End every sandbox and template. No process, mount, group or file is left but the directory."""
-        self._closed = True
-        tasks = [self._watch] if self._watch else []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(
-            *tasks, *(sandbox.close() for sandbox in list(self._sandboxes.values())), return_exceptions=True
-        )
+        self._ending = self._ending or asyncio.create_task(self._end())
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
+        await asyncio.gather(*(sandbox.close() for sandbox in list(self._sandboxes.values())))
+        if self._watch:
+            await self._watch
         for starting in self._templates.values():
             with contextlib.suppress(Unavailable):
                 await (await starting).close()

@@ -51,7 +51,8 @@ class Sandbox:
         self._processes: dict[int, Process] = {}
         self._early: dict[int, int] = {}  # of processes whose start is not known yet
         self._runtime: Process | None = None
-        self._kills, self._out_of_memory, self._most, self._closing = 0, False, 0, False
+        self._kills, self._out_of_memory, self._most = 0, False, 0
+        self._ending: asyncio.Task[None] | None = None
         self._channel = Channel(end, self._received, self._lost)
         self._limited: asyncio.TimerHandle | None = None
 
@@ -104,7 +105,7 @@ class Sandbox:
         self._loop.remove_reader(self._pidfd)
         self._channel.close()
         if not self.exited.done():
-            self.exited.set_result("closed" if self._closing else "out of memory" if self.oom_killed() else "killed")
+            self.exited.set_result("closed" if self._ending else "out of memory" if self.oom_killed() else "killed")
 
     async def start_runtime(self) -> Process:
         """Start the runtime, for the first time or again. Raises SandboxError, for programs that cannot be executed too."""
@@ -150,14 +151,16 @@ class Sandbox:
 
     def freeze(self) -> None:
         """Stop everything in it, until `thaw`."""
-        self.frozen = True
-        with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
-            self._group.freeze() if self._group.freezes else stopping.stop(self.pid)
+        if not self.exited.done():
+            self.frozen = True
+            with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+                self._group.freeze() if self._group.freezes else stopping.stop(self.pid)
 
     def thaw(self) -> None:
         """Let it go on."""
-        with contextlib.suppress(FileNotFoundError):
-            self._group.thaw() if self._group.freezes else stopping.go_on(self.pid)
+        if not self.exited.done():
+            with contextlib.suppress(FileNotFoundError):
+                self._group.thaw() if self._group.freezes else stopping.go_on(self.pid)
         self.frozen = False
 
     def _wake(self) -> None:
@@ -226,27 +229,33 @@ class Sandbox:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def close(self) -> None:
-        """End everything in it. Nothing is left of it afterwards."""
-        if self._closing:
-            await asyncio.wait([self.exited])
-            return
-        self._closing = True
+        """End everything in it. Nothing is left of it afterwards. Goes on by itself if it is not waited for to the end."""
+        self._ending = self._ending or self._loop.create_task(self._end())
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         if self._limited:
             self._limited.cancel()
         with contextlib.suppress(FileNotFoundError):
             self._group.free_cpu()
-        async with asyncio.timeout(_END):
-            await self._born.wait()
-            self._kill()
-            self._wake()
-            await asyncio.wait([self.exited])
-            self._release()
-            while not self._group.remove():
-                await asyncio.sleep(_RETRY)
+        with contextlib.suppress(
+            TimeoutError
+        ):  # a process that the kernel cannot end yet: its group goes at the next start
+            async with asyncio.timeout(_END):
+                await self._born.wait()
+                self._kill()
+                self._wake()
+                await asyncio.wait([self.exited])
+                while not self._group.remove():
+                    await asyncio.sleep(_RETRY)
+        self._release()
         self._gone()
 
     def _release(self) -> None:
         self._channel.close()
+        if not self.exited.done():
+            self._loop.remove_reader(self._pidfd)
+            self.exited.set_result("it does not end")
         self._loop.remove_reader(self.stdout)
         for listener in self.listeners.values():
             self._loop.remove_reader(listener.fileno())
