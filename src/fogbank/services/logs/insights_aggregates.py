@@ -45,7 +45,8 @@ class Count:
         self.count = 0
 
     def add(self, value: Any, _at: int) -> None:
-        self.count += value is not None
+        if value is not None:
+            self.count += 1
 
     def result(self) -> int:
         return self.count

@@ -33,15 +33,15 @@ class Groups:
     def __init__(self, command: Stats, scope: Scope) -> None:
         self._keys = [(item.name, compiled(item.node, scope)) for item in command.by]
         found = {node.text: node for item in command.items for node in aggregates(item.node)}
+        self._only_key = self._keys[0][1] if len(self._keys) == 1 else None
         self._names = list(found)
-        self._makers: list[Callable[[], Aggregate]] = []
-        getters: dict[str, Getter] = {}
-        for node in found.values():
-            self._makers.append(_maker(node))
-            getters.setdefault(node.args[0].text if node.args else "", _argument(node, scope))
-        self._getters = list(getters.items())
-        places = {text: place for place, (text, _) in enumerate(self._getters)}
-        self._takes = [places[node.args[0].text if node.args else ""] for node in found.values()]
+        self._makers = [_maker(node) for node in found.values()]
+        arguments = [node.args[0].text if node.args else "" for node in found.values()]
+        getters = {text: _argument(node, scope) for text, node in zip(arguments, found.values(), strict=True)}
+        self._takers = [
+            (getter, [place for place, argument in enumerate(arguments) if argument == text])
+            for text, getter in getters.items()
+        ]
         after = Scope(scope.now, {*found, *(name for name, _ in self._keys)}, closed=True)
         self._items: list[tuple[str, Getter]] = []
         for item in command.items:
@@ -50,15 +50,24 @@ class Groups:
         self._groups: dict[tuple[Any, ...], list[Aggregate]] = {}
 
     def add(self, row: Row) -> None:
-        key = tuple([_kind(getter(row)) for _, getter in self._keys])
+        key = (
+            (_kind(self._only_key(row)),) if self._only_key else tuple([_kind(getter(row)) for _, getter in self._keys])
+        )
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= MOST_GROUPS:
-                raise TooManyGroupsError(f"stats has more than {MOST_GROUPS} groups")
-            group = self._groups[key] = [make() for make in self._makers]
-        values, at = [getter(row) for _, getter in self._getters], row.at
-        for aggregate, place in zip(group, self._takes, strict=True):
-            aggregate.add(values[place], at)
+            group = self._new(key)
+        at = row.at
+        for getter, takers in self._takers:
+            value = getter(row)
+            for taker in takers:
+                group[taker].add(value, at)
+
+    def _new(self, key: tuple[Any, ...]) -> list[Aggregate]:
+        """A group that is met first."""
+        if len(self._groups) >= MOST_GROUPS:
+            raise TooManyGroupsError(f"stats has more than {MOST_GROUPS} groups")
+        group = self._groups[key] = [make() for make in self._makers]
+        return group
 
     def rows(self) -> Iterator[Row]:
         for key, group in self._groups.items():
