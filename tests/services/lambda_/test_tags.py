@@ -78,6 +78,17 @@ def test_access_by_tags(region: LocalRegion, client: Any, make: Make) -> None:
     assert code(user.get_function_configuration, FunctionName="f") == "AccessDeniedException"
 
 
+def test_get_function_tells_tags_to_who_may_list_them(region: LocalRegion, make: Make) -> None:
+    make(Tags={"team": "fog"})
+    user = user_client(region, "lambda")
+    permit(region, allow("lambda:GetFunction", ARN))
+    answer = user.get_function(FunctionName="f")
+    assert "Tags" not in answer
+    assert answer["TagsError"]["ErrorCode"] == "AccessDeniedException"
+    permit(region, allow(["lambda:GetFunction", "lambda:ListTags"], ARN))
+    assert user.get_function(FunctionName="f")["Tags"] == {"team": "fog"}
+
+
 def test_tags_on_creation_need_a_permission(region: LocalRegion, role: str) -> None:
     user = user_client(region, "lambda")
     asked = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "a.h", "Role": role, "Code": {"ZipFile": hello()}}

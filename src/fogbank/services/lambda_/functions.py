@@ -136,12 +136,22 @@ def get_function(call: Call, req: Input) -> dict[str, Any]:
     """A version's configuration, its tags, and where its code can be downloaded."""
     name = function_of(call, req)
     found = need(call.tx, name)
-    made = {
+    return {
         "Configuration": told.configuration(call, found.version, name.arn),
         "Code": {"RepositoryType": "S3", "Location": location.of_function(call, found.version)},
         **reserved(call, name),
+        **tags(call, found.function),
     }
-    return made | ({"Tags": found.function.tags} if found.function.tags else {})
+
+
+def tags(call: Call, function: Function) -> dict[str, Any]:
+    """A function's tags, for a caller who may list them, too."""
+    if not function.tags:
+        return {}
+    if call.allowed("lambda:ListTags", function.arn, function.account):
+        return {"Tags": function.tags}
+    what = f"User: {call.principal.arn} is not authorized to perform: lambda:ListTags on resource: {function.arn}"
+    return {"TagsError": {"ErrorCode": "AccessDeniedException", "Message": what}}
 
 
 def reserved(call: Call, name: Name) -> dict[str, Any]:
