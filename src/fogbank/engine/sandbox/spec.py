@@ -18,7 +18,6 @@ import msgspec
 if TYPE_CHECKING:
     from pathlib import Path
 
-UID, GID = 993, 990
 # The sockets inside, each listening before anything runs: name -> port of 127.0.0.1.
 PORTS = {"runtime": 9001, "region": 4566, "proxy": 3128}
 
