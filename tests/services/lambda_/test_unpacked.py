@@ -12,6 +12,7 @@ from fogbank.services.lambda_ import archive, code, unpacked
 from fogbank.services.lambda_.records import packages
 from fogbank.services.lambda_.unpacked import Lost, ensure, place
 from services.helpers import FILE, pattern
+from services.helpers import code as error_of
 from services.lambda_.packages import HELLO, entry, hello, with_links, zipped
 
 if TYPE_CHECKING:
@@ -165,6 +166,11 @@ def test_a_function_whose_zip_is_damaged_fails(region: LocalRegion, client: Any,
     region.settle()
     told = client.get_function_configuration(FunctionName="f")
     assert (told["State"], told["StateReasonCode"]) == ("Failed", "InvalidZipFileException")
+    assert error_of(client.publish_version, FunctionName="f") == "ResourceConflictException"
+    client.update_function_code(FunctionName="f", ZipFile=hello())
+    region.settle()
+    told = client.get_function_configuration(FunctionName="f")
+    assert (told["State"], told["LastUpdateStatus"], "StateReason" in told) == ("Active", "Successful", False)
 
 
 def test_nothing_is_left_when_unpacking_fails(region: LocalRegion, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from fogbank.services.lambda_ import code
 from fogbank.services.lambda_.errors import conflict, precondition
-from fogbank.services.lambda_.records import ACTIVE, IN_PROGRESS, Version, versions
+from fogbank.services.lambda_.records import ACTIVE, FAILED, IN_PROGRESS, Version, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,9 +52,9 @@ def check_revision(req: Input, revision: str) -> None:
         )
 
 
-def check_settled(version: Version) -> None:
-    """ResourceConflictException while a version is being made or changed."""
-    if version.state != ACTIVE:
+def check_settled(version: Version, *states: str) -> None:
+    """ResourceConflictException while a version is being made or changed, or in no such state; one that failed can be changed."""
+    if version.state not in (states or (ACTIVE, FAILED)):
         what = "The operation cannot be performed at this time. The function is currently in the following state:"
         raise conflict(f"{what} {version.state}")
     if version.update == IN_PROGRESS:

@@ -12,7 +12,7 @@ from fogbank.services.lambda_.errors import invalid
 from fogbank.services.lambda_.functions import qualified
 from fogbank.services.lambda_.listing import after_number, paged
 from fogbank.services.lambda_.names import function_of, whole_of
-from fogbank.services.lambda_.records import versions
+from fogbank.services.lambda_.records import ACTIVE, versions
 from fogbank.services.lambda_.resolving import need, need_function
 from fogbank.services.lambda_.service import lambda_
 
@@ -27,7 +27,7 @@ def publish_version(call: Call, req: Input) -> dict[str, Any]:
     """Make a version of what $LATEST is now; the newest one is told if nothing changed since."""
     latest = need(call.tx, whole_of(call, req)).version
     keeping.check_revision(req, latest.revision)
-    keeping.check_settled(latest)
+    keeping.check_settled(latest, ACTIVE)
     check_code(req, latest)
     made = publishing.publish(call, latest, req.get("Description", ""))
     return told.configuration(call, made)
