@@ -212,6 +212,32 @@ def handler(e, c):
         sandboxed(whole, network=Network(region=region))
 
 
+def test_outside_is_what_the_operator_allows(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        code = """import urllib.error, urllib.request
+def handler(url, c):
+    try:
+        return urllib.request.urlopen(url, timeout=10).status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError as error:
+        return str(error)"""
+        spec = functions.make(code)
+        for url in (
+            "http://127.0.0.2:22/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/",
+            "http://[::ffff:127.0.0.1]:22/",
+        ):
+            assert json.loads((await functions.call(spec, json.dumps(url).encode())).payload) == 403
+        refused = json.loads(
+            (await functions.call(spec, b'"http://127.0.0.1:22/"')).payload
+        )  # its own, without the proxy
+        assert "refused" in refused
+
+    sandboxed(work, network=Network(outside=("public",)))
+
+
 def test_boto3_is_there_and_a_functions_own_comes_first(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         code = "import boto3\ndef handler(e, c):\n    return [boto3.__file__, boto3.client('s3').meta.endpoint_url]"
