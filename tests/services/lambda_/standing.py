@@ -46,6 +46,7 @@ class Pool:
         self.does: dict[str, Any] = {}
         self.ran: list[tuple[FunctionSpec, Invocation]] = []
         self.retired: list[str] = []
+        self.warmed: list[str] = []
         self.provisioned: dict[str, int] = {}
         self.refuses_to_provision = ""
         self.hooks: Any = None
@@ -78,6 +79,9 @@ class Pool:
         if self.refuses_to_provision:
             raise Provisioned(self.refuses_to_provision)
         self.provisioned[spec.key] = count
+
+    async def warm(self, runtime: str) -> None:
+        self.warmed.append(runtime)
 
     def retire(self, key: str) -> None:
         self.retired.append(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,13 @@ def functions(region: LocalRegion, pool: Pool) -> Any:
     plant(region, published=1, alias="live")
     pool.does["f"] = lambda event: event
     return region.client("lambda")
+
+
+def eventually(condition: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
 
 
 def refused(code: str, act: Any, **fields: Any) -> ClientError:
@@ -245,3 +253,11 @@ def test_chains_are_counted_by_function() -> None:
     assert trace.count("Lineage=") == 1
     hostile = "Root=1;Lineage=" + "|".join(["00000000:9"] * 500)
     assert len(counted(hostile, ARN + "a")[0]) < 10_000
+
+
+def test_runtimes_that_functions_have_are_got_ready(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    plant(region, "g", runtime="nodejs20.x")
+    functions.invoke(FunctionName="f")
+    resident: Any = region.background.residents["lambda"]
+    region.run(resident.start())
+    eventually(lambda: sorted(pool.warmed) == ["nodejs20.x", "python3.11"])

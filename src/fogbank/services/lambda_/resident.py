@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,6 +20,7 @@ from fogbank.engine.functions.spec import (
     Unavailable,
 )
 from fogbank.services.lambda_ import credentials, engine
+from fogbank.services.lambda_.activation import warming
 from fogbank.services.lambda_.asking import BEGUN, ENDED, PIECE, Ran, decode_run, encode
 from fogbank.services.lambda_.concurrency import LIMIT, reserved_of, total_of
 from fogbank.services.lambda_.credentials import Roles
@@ -29,6 +32,7 @@ from fogbank.services.lambda_.names import Name
 from fogbank.services.lambda_.provisioned import configs
 from fogbank.services.lambda_.provisioning import Provisioning
 from fogbank.services.lambda_.queue import events
+from fogbank.services.lambda_.records import Version, versions
 from fogbank.services.lambda_.service import lambda_
 from fogbank.services.lambda_.specs import Loaded, Specs, current, key_of
 
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from fogbank.services.lambda_.asking import Run
     from fogbank.store.api import Tx
 
+_log = logging.getLogger("fogbank.lambda")
 POLL: Final = 1.0  # seconds between looks into the queue that nobody asked for
 LEAVING: Final = 60.0  # seconds before its credentials end that an environment is given nothing to do any more
 
@@ -57,14 +62,35 @@ class Functions:
         self.dispatcher = Dispatcher(ctx, self.run)
         self.provisioning = Provisioning(ctx, self)
         self._limits: dict[str, Concurrency] = {}
+        self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take up what waits, and what is to be initialised."""
+        """Take up what waits, and what is to be initialised; get ready the runtimes that functions have."""
+        self._warming = asyncio.get_running_loop().create_task(self._warm())
         self.dispatcher.wake()
         self.provisioning.wake()
 
+    async def _warm(self) -> None:
+        for runtime in await asyncio.to_thread(self._runtimes):
+            await self.warm(runtime)
+
+    def _runtimes(self) -> set[str]:
+        read = Version.reader("runtime")
+        with self.region.store.snapshot() as tx:
+            return {read(value).runtime for _, value in tx.scan(*versions.span())}
+
+    async def warm(self, runtime: str) -> None:
+        """Get a runtime ready, so that its first function need not wait for that."""
+        try:
+            await self.pool.warm(runtime)
+        except Exception:  # who invokes it is told
+            _log.warning("a runtime is not ready", exc_info=True, extra={"fields": {"runtime": runtime}})
+
     async def close(self) -> None:
         """Stop. What was being tried is tried again by the next one."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         await self.provisioning.close()
         await self.dispatcher.close()
         await self.pool.close()
@@ -209,6 +235,13 @@ def refusals() -> Iterator[None]:
 
 
 lambda_.resident = Functions
+
+
+@warming
+async def get_ready(ctx: Background, version: Version) -> None:
+    """Have the runtime of a new version ready before that is active."""
+    if lambda_.name in ctx.residents:
+        await functions(ctx).warm(version.runtime)
 
 
 @lambda_.command("run")
