@@ -252,3 +252,21 @@ def test_a_hook_that_fails_is_told_to_who_waits(running: Run) -> None:
         assert not (await functions.call(spec, b"0")).error
 
     running(work)
+
+
+def test_hooks_that_fail_do_not_hold_up_invocations(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(functions: Functions) -> None:
+        told: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about["message"]))
+
+        def fail(*_: object) -> None:
+            raise LookupError("no")
+
+        monkeypatch.setattr(functions.service, "log", fail)
+        monkeypatch.setattr(functions.service, "metered", fail)
+        spec = functions.make(WHO)
+        first, second = await functions.call(spec, b"0"), await functions.call(spec, b"0")
+        assert first.payload == second.payload
+        assert set(told) == {"the hook log failed", "the hook metered failed"}
+
+    running(work)

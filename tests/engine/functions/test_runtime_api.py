@@ -360,6 +360,22 @@ def test_hostile_requests_end_the_connection(data: bytes) -> None:
     talk(work)
 
 
+def test_trouble_of_our_own_is_said_and_ends_the_connection() -> None:
+    async def work(client: Client) -> None:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about["exception"]))
+
+        def fail() -> None:
+            raise LookupError("no")
+
+        client.owner.ready = fail  # type: ignore[method-assign]
+        await client.send(NEXT)
+        assert (await client.read())[0] == 500
+        assert [type(error) for error in told] == [LookupError]
+
+    talk(work)
+
+
 def test_connections_are_bounded() -> None:
     async def work(client: Client) -> None:
         for number in range(MAX_CONNECTIONS):

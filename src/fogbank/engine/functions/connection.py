@@ -122,9 +122,11 @@ class Connection(asyncio.Protocol):
         self._feeding = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400)
-        except httptools.HttpParserError:
+        except httptools.HttpParserCallbackError as error:  # ours, not the client's
+            about = {"message": "a request to the Runtime API failed", "exception": error.__context__ or error}
+            asyncio.get_running_loop().call_exception_handler(about)
+            self._refuse(500)
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError):
             self._refuse(400)
         self._feeding = False
         if self._early and self._answering is None and self.transport:

@@ -324,7 +324,7 @@ class Environment:
 
     def _tell(self, current: Exchange, outcome: Outcome) -> None:
         self._output.flush()
-        self._hooks.metered(self.spec, outcome)
+        self._metered(outcome)
         if current.answer:
             if current.payload and not current.error:
                 current.answer.content_type = current.content_type
@@ -442,7 +442,20 @@ class Environment:
             self._output.add(line)
 
     def _log(self, events: list[tuple[int, str]]) -> Awaitable[None] | None:
-        return self._hooks.log(self.spec, self.stream, events)
+        try:
+            return self._hooks.log(self.spec, self.stream, events)
+        except Exception as error:  # the service's trouble is not the invocation's
+            self._complain("log", error)
+            return None
+
+    def _metered(self, outcome: Outcome) -> None:
+        try:
+            self._hooks.metered(self.spec, outcome)
+        except Exception as error:  # as above
+            self._complain("metered", error)
+
+    def _complain(self, hook: str, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": f"the hook {hook} failed", "exception": error})
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
