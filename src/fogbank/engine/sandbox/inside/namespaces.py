@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import socket
@@ -41,11 +40,11 @@ def enter(spec: dict[str, Any], program: bytes, channel: socket.socket, output: 
         os.close(made_in)
         os.close(done_out)
         try:
-            _first(spec, program, channel, (made_out, done_in, go))
+            _first(spec, program, channel, made_out, done_in)
         except OSError as error:
             kernel.send(channel, {"error": str(error)})
             os._exit(1)
-        return init.Init(channel, output).run
+        return init.Init(channel, output, go).run
     os.close(made_out)
     os.close(done_in)
     pidfd = kernel.pidfd_open(pid)
@@ -67,13 +66,8 @@ def _identify(pid: int, spec: dict[str, Any]) -> None:
     world.write(place + "gid_map", f"{GID} {spec['gid']} 1")
 
 
-def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, pipes: tuple[int, int, int]) -> None:
-    made, done, go = pipes
+def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, made: int, done: int) -> None:
     world.write(world.HOST + "/proc/self/oom_score_adj", _INIT_SCORE)
-    with contextlib.suppress(
-        PermissionError
-    ):  # only root may; it is to come first among a thousand processes that fork
-        os.setpriority(os.PRIO_PROCESS, 0, -20)
     kernel.unshare(_NAMESPACES)
     world.furnish(spec)
     socket.sethostname("localhost")
@@ -90,13 +84,12 @@ def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, pipes: 
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nothing inside looks into this process
-    _outlive(go)
     kernel.install_filter(program)
     tmp = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.send(channel, {"ready": True}, [*(listener.fileno() for listener in listeners), tmp])
     for listener in listeners:
         listener.close()
-    for fd in (made, done, go, tmp):
+    for fd in (made, done, tmp):
         os.close(fd)
 
 
@@ -112,10 +105,3 @@ def _limit(spec: dict[str, Any]) -> None:
         limits[resource.RLIMIT_DATA] = spec["data"]
     for which, most in limits.items():
         resource.setrlimit(which, (most, most))
-
-
-def _outlive(go: int) -> None:
-    """Die with the template, which is the parent once the process between is gone."""
-    if not os.read(go, 1):
-        os._exit(1)
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
