@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fogbank.services.lambda_ import invariants
 from fogbank.services.lambda_.records import (
     Package,
     Usage,
@@ -48,6 +49,7 @@ def check(tx: Tx) -> Iterator[Problem]:
     yield from check_packages(tx)
     yield from check_versions(tx)
     yield from check_usage(tx)
+    yield from invariants.check(tx)
 
 
 def check_packages(tx: Tx) -> Iterator[Problem]:
