@@ -37,6 +37,7 @@ class BareSandbox:
         self.listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in ("runtime", "region", "proxy")}
         for listener in self.listeners.values():
             listener.setblocking(False)
+        self._ports = {name: int(listener.getsockname()[1]) for name, listener in self.listeners.items()}
         self.stdout, self._writer = os.pipe()
         self.exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.runtime: BareProcess | None = None
@@ -106,7 +107,7 @@ class BareSandbox:
         return [python, "-I", "-c", start]
 
     def _port(self, name: str) -> int:
-        return int(self.listeners[name].getsockname()[1])
+        return self._ports[name]
 
     async def _run(self, command: list[str], environment: dict[str, str]) -> BareProcess:
         values = environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._port('runtime')}"}

@@ -117,9 +117,9 @@ class Forward:
         self._server: asyncio.Server | None = None
 
     async def open(self, listener: socket.socket) -> None:
-        """Begin."""
+        """Begin. The listener is closed with the forward."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Entrance(self), sock=listener.dup(), backlog=MAX_CONNECTIONS)
+        self._server = await loop.create_server(lambda: Entrance(self), sock=listener, backlog=MAX_CONNECTIONS)
 
     def entered(self, end: Entrance) -> None:
         """A connection from inside."""

@@ -40,11 +40,13 @@ class Wires:
     async def open(self, sandbox: Sandbox, environment: Environment) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        listener = sandbox.listeners["runtime"].dup()
-        self._server = await loop.create_server(lambda: Connection(environment.api), sock=listener)
-        await self._forward.open(sandbox.listeners["region"])
+        take = sandbox.listeners.pop  # the servers close them
+        self._server = await loop.create_server(lambda: Connection(environment.api), sock=take("runtime"))
+        await self._forward.open(take("region"))
         if self._proxy:
-            await self._proxy.open(sandbox.listeners["proxy"])
+            await self._proxy.open(take("proxy"))
+        else:
+            take("proxy").close()
 
     def close(self) -> None:
         """Listen no more."""
