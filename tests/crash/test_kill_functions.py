@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from crash.load import BUCKET
-from crash.test_kill import Killed, make_bucket
+from crash.test_kill import Killed, check_state, make_bucket
 from services.lambda_.packages import zipped
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def test_asynchronous_invocations_survive_kills(killed: Killed) -> None:
     missing = missing_in_the_end(killed, sending.acknowledged)
     print(f"{count} kills, {len(sending.acknowledged)} events")
     assert not missing
+    check_state(killed)
 
 
 def test_events_of_a_bucket_survive_kills(killed: Killed) -> None:
@@ -211,3 +212,4 @@ def test_events_of_a_bucket_survive_kills(killed: Killed) -> None:
     missing = missing_in_the_end(killed, sending.acknowledged)
     print(f"{count} kills, {len(sending.acknowledged)} events")
     assert not missing
+    check_state(killed)
