@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fogbank.services.logs import records
+import msgspec
+
+from fogbank.core.background import Background, Options
+from fogbank.core.vault import Vault
+from fogbank.services.logs import records, rewrap
+from fogbank.services.logs.reading import scan
 from services.helpers import code, refusal
 from services.logs.made import GROUP, STREAM, events, filtered, make, now_of, put, seal_all
 
@@ -112,6 +117,22 @@ def test_chunks_wait_while_their_key_cannot_be_used(
     with region.region.store.snapshot() as tx:
         assert len(list(records.segments.scan(tx))) == 1
     assert filtered(logs) == ["a", "b"]
+
+
+def test_keys_are_sealed_anew_with_a_new_master_key(region: LocalRegion, logs: Any) -> None:
+    make(logs)
+    make(logs, "under kms".replace(" ", "-"), kmsKeyId=key_of(region, service(arn=ARN.replace(GROUP, "under-kms"))))
+    put(logs, events("kept", at=now_of(region)))
+    vault = Vault({1: bytes(32), 2: b"2" * 32})
+    later = msgspec.structs.replace(region.region, vault=vault)
+    region.run(rewrap.rewrap(Background(later, Options())))
+    with region.region.store.snapshot() as tx:
+        found = {group.name: group for _, group in records.groups.scan(tx)}
+        assert vault.is_current(found[GROUP].keys[0].wrapped)
+        assert found["under-kms"].keys[0].arn
+        only_new = msgspec.structs.replace(later, vault=Vault({2: b"2" * 32}))
+        event = next(scan(only_new, found[GROUP], 0, 1 << 50))
+    assert event.message == b"kept"
 
 
 def test_query_results_have_no_keys_of_their_own(logs: Any) -> None:

@@ -82,6 +82,25 @@ def test_groups_are_listed_by_class_and_identifier(logs: Any) -> None:
     assert code(logs.describe_log_groups, logGroupIdentifiers=["none"]) == "ResourceNotFoundException"
 
 
+def test_groups_are_searched_by_several_patterns(logs: Any) -> None:
+    for name in ("/aws/lambda/a", "/aws/x", "my/aws/lambda", "discovery-1", "other"):
+        logs.create_log_group(logGroupName=name)
+    found = logs.list_log_groups(logGroupNamePattern="^/aws/lambda|discovery")
+    assert names(found) == ["/aws/lambda/a", "discovery-1"]
+    assert found["logGroups"][0] == {
+        "logGroupName": "/aws/lambda/a",
+        "logGroupArn": f"{ARN}/aws/lambda/a",
+        "logGroupClass": "STANDARD",
+    }
+    assert names(logs.list_log_groups(logGroupClass="INFREQUENT_ACCESS")) == []
+    first = logs.list_log_groups(limit=3)
+    rest = logs.list_log_groups(limit=3, nextToken=first["nextToken"])
+    assert names(first) + names(rest) == ["/aws/lambda/a", "/aws/x", "discovery-1", "my/aws/lambda", "other"]
+    assert "nextToken" not in rest
+    for wrong in ("a", "abc|", "a.*b|x", "abc|" * 5 + "abc"):
+        assert code(logs.list_log_groups, logGroupNamePattern=wrong) == "InvalidParameterException"
+
+
 def test_a_prefix_and_a_pattern_exclude_each_other(logs: Any) -> None:
     found = code(logs.describe_log_groups, logGroupNamePrefix="a", logGroupNamePattern="a")
     assert found == "InvalidParameterException"

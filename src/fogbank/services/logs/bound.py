@@ -54,8 +54,9 @@ usages = Table("logs.usage", Usage)  # one, without a key
 async def hold_bound(background: Background) -> None:
     """Count what there is, and remove the oldest segments of all groups while it is too much."""
     home, limit = background.region, background.options.logs_size
-    usage = await asyncio.to_thread(counted, background)
-    await home.store.write(lambda tx: usages.put(tx, usage))
+    before, usage = await asyncio.to_thread(counted, background)
+    if usage != before:
+        await home.store.write(lambda tx: usages.put(tx, usage))
     while usage.disk > limit:
         step = partial(remove, usage=usage, limit=limit, now=home.clock.now())
         after = await home.store.write(step, bulk=True)
@@ -69,14 +70,14 @@ async def hold_bound(background: Background) -> None:
         usage = after
 
 
-def counted(background: Background) -> Usage:
-    """What all groups have now."""
+def counted(background: Background) -> tuple[Usage, Usage]:
+    """What all groups had at the last count, and what they have now."""
     with background.region.store.snapshot() as tx:
         usage = usages.get(tx) or Usage()
         found = [0, 0, 0, 0]
         for _, tally in tallies.scan(tx):
             found = [mine + its for mine, its in zip(found, (1, tally.events, tally.raw, tally.disk), strict=True)]
-    return msgspec.structs.replace(usage, groups=found[0], events=found[1], raw=found[2], disk=found[3])
+    return usage, msgspec.structs.replace(usage, groups=found[0], events=found[1], raw=found[2], disk=found[3])
 
 
 def remove(tx: Tx, usage: Usage, limit: int, now: datetime) -> Usage | None:

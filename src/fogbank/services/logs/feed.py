@@ -42,19 +42,17 @@ def head(tx: Tx, group: int) -> int:
 def after(home: Region, group: Group, put: int, most: int = MOST) -> list[Put]:
     """The puts of a group behind a put, in order, about `most` bytes of them; none if there are none yet. In a thread.
 
-    Puts whose streams are gone, or that expired, are left out.
+    Puts whose streams are gone are left out.
     """
     with home.store.snapshot() as tx:
         material = material_of(home, tx, group)
         found: dict[int, list[Event]] = {}
-        streams: dict[int, int] = {}
         for number, run, at in _behind(material, put, most):
             name = stream_names.get(tx, group.id, run.streams[at])
             if name is not None:
                 place = (run.times[at], number, run.numbers[at])
                 event = Event(group.id, place, run.ingested[at], name.name, run.message(at))
                 found.setdefault(number, []).append(event)
-                streams[number] = run.streams[at]
         return [Put(number, events[0].stream, events) for number, events in sorted(found.items())]
 
 

@@ -80,6 +80,7 @@ logs = Service(
     },
     modules=(
         "groups",
+        "group_search",
         "streams",
         "tags",
         "put",
@@ -102,6 +103,7 @@ logs = Service(
         "sealing",
         "expiry",
         "bound",
+        "rewrap",
         "invariants",
     ),
     owner=owner,
