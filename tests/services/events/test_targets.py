@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.events.made import FUNCTION, HERE, OTHER, QUEUE, SHOP, entry, put, rule
-from services.helpers import allow, code, permit, refusal, user_client
+from services.helpers import allow, code, dev, permit, refusal, user_client
 
 if TYPE_CHECKING:
     from services.events.conftest import Inbox
@@ -218,3 +218,12 @@ def test_a_rules_role_serves_its_targets(region: LocalRegion, events: Any, inbox
     put(events)
     region.settle()
     assert len(inbox.take()) == 1
+
+
+def test_a_role_of_another_account_is_passed_by_nobody(region: LocalRegion, events: Any) -> None:
+    theirs = dev(region, "111122223333", "events")
+    assert code(theirs.put_rule, Name="r", EventPattern=json.dumps(SHOP), RoleArn=ROLE) == "AccessDeniedException"
+    theirs.put_rule(Name="r", EventPattern=json.dumps(SHOP))
+    refused = refusal(theirs.put_targets, Rule="r", Targets=[{"Id": "1", "Arn": BUS, "RoleArn": ROLE}])
+    assert (refused["Code"], refused["Message"]) == ("AccessDeniedException", "Cross-account pass role is not allowed.")
+    assert theirs.list_targets_by_rule(Rule="r")["Targets"] == []

@@ -37,6 +37,11 @@ def too_many() -> AwsError:
     return AwsError("LimitExceededException", LIMIT, status=400)
 
 
+def cross_account() -> AwsError:
+    """A role is another account's."""
+    return AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", status=403)
+
+
 def bad_pattern(why: str) -> AwsError:
     """An event pattern is none."""
     return AwsError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {why}", status=400)

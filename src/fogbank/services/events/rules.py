@@ -14,7 +14,7 @@ from fogbank.core.errors import not_implemented
 from fogbank.core.service import Permission
 from fogbank.services.events import schedule
 from fogbank.services.events.addressing import addressed, need_bus, need_rule
-from fogbank.services.events.errors import bad_pattern, invalid, too_many
+from fogbank.services.events.errors import bad_pattern, cross_account, invalid, too_many
 from fogbank.services.events.listing import after, paged
 from fogbank.services.events.pattern import compiled
 from fogbank.services.events.pattern_text import PatternError
@@ -34,12 +34,19 @@ MOST: Final = 10_000  # rules of a bus; AWS's quota is 300 until more are asked 
 STATES: Final = (ENABLED, DISABLED)
 
 
-def pass_roles(_call: Call, req: Input) -> list[Permission]:
-    """Whoever gives a role to EventBridge has to be allowed to."""
+def pass_roles(call: Call, req: Input) -> list[Permission]:
+    """Whoever gives a role of the account to EventBridge has to be allowed to."""
     given = [req["RoleArn"]] if "RoleArn" in req else []
     given += [target["RoleArn"] for target in req.get("Targets", ()) if "RoleArn" in target]
+    if any(account_of(role) != call.account for role in given):
+        raise cross_account()  # otherwise whoever may pass a role would act as any account's that trusts EventBridge
     keys = {"iam:passedtoservice": "events.amazonaws.com"}
     return [Permission("iam:PassRole", role, {}, keys) for role in dict.fromkeys(given)]
+
+
+def account_of(role: str) -> str:
+    """The account of a role, by its ARN; empty for what is none."""
+    return role.split(":")[4] if role.count(":") >= 5 else ""
 
 
 @events.operation(
