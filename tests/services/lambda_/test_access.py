@@ -164,3 +164,21 @@ def test_signing_configurations_have_actions_of_their_own(region: LocalRegion, c
     permit(region, allow("lambda:GetCodeSigningConfig", arn, StringEquals={"aws:ResourceTag/team": "fog"}))
     assert user.get_code_signing_config(CodeSigningConfigArn=arn)["CodeSigningConfig"]["CodeSigningConfigArn"] == arn
     assert code(user.delete_code_signing_config, CodeSigningConfigArn=arn) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("qualifier", ["0", "00", "01", "0000000001"])
+def test_a_version_has_one_qualifier_so_that_no_policy_is_evaded(
+    region: LocalRegion, make: Make, qualifier: str
+) -> None:
+    make(Publish=True)
+    user = user_client(region, "lambda")
+    denied = allow("lambda:*", [ARN, f"{ARN}:1", f"{ARN}:$LATEST"]) | {"Effect": "Deny"}
+    permit(region, allow("lambda:*"), denied)
+    for operation in (user.get_function, user.invoke):
+        assert code(operation, FunctionName="f", Qualifier=qualifier) == "ResourceNotFoundException"
+        assert code(operation, FunctionName=f"{ARN}:{qualifier}") == "ResourceNotFoundException"
+    assert code(user.delete_function, FunctionName="f", Qualifier=qualifier) == "InvalidParameterValueException"
+    permission = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*"}
+    assert code(user.add_permission, FunctionName="f", Qualifier=qualifier, **permission) == "ResourceNotFoundException"
+    permit(region, allow("lambda:*"))
+    assert user.get_function_configuration(FunctionName="f", Qualifier="1")["Version"] == "1"

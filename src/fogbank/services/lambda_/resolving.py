@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fogbank.services.lambda_.names import Name
     from fogbank.store.api import Tx
 
-MOST: Final = 10  # digits of a version's number
+NUMBER: Final = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # of a published version
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -74,7 +75,10 @@ def need_function(tx: Tx, name: Name) -> Function:
 
 
 def number_of(qualifier: str) -> int | None:
-    """The number of a version's qualifier; None if it is an alias's."""
+    """The number of a version's qualifier; None if it is an alias's.
+
+    A version has one qualifier: were `01` another one of version 1, or `0` of $LATEST, what policies say of its ARN could be evaded.
+    """
     if qualifier in ("", LATEST):
         return 0
-    return int(qualifier) if qualifier.isascii() and qualifier.isdigit() and len(qualifier) <= MOST else None
+    return int(qualifier) if NUMBER.fullmatch(qualifier) else None
