@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -36,8 +37,9 @@ async def carried_out(
 
     StoppedError if not; TimeoutError where it does not come on for `stalled` seconds, or takes `longest`.
     """
+    command = (sys.executable, "-m", insights_worker.__name__, str(os.getpid()))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", insights_worker.__name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     try:
         return await _watched(process, task, going_on, stalled, longest)

@@ -65,16 +65,17 @@ def number(value: Any) -> int | float | None:
     """A value as a number; None if it is none."""
     kind = type(value)
     if kind is int or kind is float:
-        return value  # type: ignore[no-any-return]  # most are
+        found: int | float = value
+        return found
     if isinstance(value, int | float):
         return value if not isinstance(value, bool) else int(value)
     if not isinstance(value, str) or len(value) > LONGEST_NUMBER:
         return None
     value = value.strip()
-    found = NUMBER.fullmatch(value)
-    if found is None:
+    written = NUMBER.fullmatch(value)
+    if written is None:
         return None
-    return float(value) if found[2] or "." in value else int(value)
+    return float(value) if written[2] or "." in value else int(value)
 
 
 def bounded(value: float | int) -> float | int | None:

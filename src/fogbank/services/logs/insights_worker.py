@@ -129,17 +129,16 @@ def tell(told: Told) -> None:
     sys.stdout.buffer.flush()
 
 
-def end_with_parent() -> None:
+def end_with(parent: int) -> None:
     """Have the kernel end this process when the one that started it ends."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before
-        os._exit(1)
+        sys.exit(1)
 
 
 def main() -> None:
-    """Carry out the task on standard input."""
-    end_with_parent()
+    """Carry out the task on standard input, for the process of the given id."""
+    end_with(int(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.nice(5)
     gc.set_threshold(COLLECT_EVERY)
