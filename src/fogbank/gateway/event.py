@@ -133,7 +133,7 @@ class Meaning(msgspec.Struct, frozen=True):
                 name=name,
                 read_only=reads or service == "sts",
                 data=(service == "lambda" and name.startswith("Invoke"))
-                or (service, name) == ("events", "PutEvents")
+                or (service, name) in (("events", "PutEvents"), ("logs", "PutLogEvents"))
                 or (
                     service == "s3" and (name in _DATA or "Key" in (operation.input.members if operation.input else ()))
                 ),

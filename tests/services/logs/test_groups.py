@@ -97,7 +97,7 @@ def test_groups_are_searched_by_several_patterns(logs: Any) -> None:
     rest = logs.list_log_groups(limit=3, nextToken=first["nextToken"])
     assert names(first) + names(rest) == ["/aws/lambda/a", "/aws/x", "discovery-1", "my/aws/lambda", "other"]
     assert "nextToken" not in rest
-    for wrong in ("a", "abc|", "a.*b|x", "abc|" * 5 + "abc"):
+    for wrong in ("abc|", "abc*", "^^abc", "abc|" * 5 + "abc"):
         assert code(logs.list_log_groups, logGroupNamePattern=wrong) == "InvalidParameterException"
 
 
