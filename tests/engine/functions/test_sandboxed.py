@@ -162,6 +162,25 @@ def test_extensions_see_invocations_and_the_end(sandboxed: Run) -> None:
     assert "watch SHUTDOWN SPINDOWN\n" in text
 
 
+def test_extensions_do_not_hold_answers_up(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        waits = (
+            "    if event['eventType'] == 'INVOKE':\n        while not os.path.exists('/tmp/go'): time.sleep(0.01)\n"
+        )
+        slow = EXTENSION.replace("import json, os, sys", "import json, os, sys, time") + waits
+        code = (
+            "import os\nn = []\ndef handler(e, c):\n    if e: open('/tmp/go', 'w')\n    n.append(1)\n    return len(n)"
+        )
+        spec = functions.make(code, layers=(functions.layer(slow=slow),))
+        assert (await functions.call(spec, b"0")).payload == b"1"
+        assert functions.pool.status().busy == 1
+        assert not functions.service.outcomes
+        assert "REPORT" not in functions.service.log_text
+        assert (await functions.call(functions.make(code), b"0")).payload == b"1"
+
+    sandboxed(work)
+
+
 def test_extensions_that_end_too_early(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         layer = functions.layer(broken="#!/bin/sh\nexit 3\n")

@@ -169,12 +169,17 @@ class Environment:
 
     def ready(self) -> None:
         """The runtime, or an extension, has nothing left to do."""
-        if not self.api.polled or not self._extensions.all_ready:
+        if not self.api.polled:
             return
-        if self._initialising and not self._initialising.done():
-            self._initialising.set_result(None)
+        done = self._extensions.all_ready
+        if self._initialising:
+            if done and not self._initialising.done():
+                self._initialising.set_result(None)
         elif self._exchange and self._exchange.responded:
-            self._finish(self._exchange)
+            if done:
+                self._finish(self._exchange)
+            elif not self._exchange.told:
+                self._answer_ahead(self._exchange)
 
     def extension_ready(self) -> None:
         """An extension registered, or asks for its next event."""
@@ -268,21 +273,10 @@ class Environment:
             current.timer.cancel()
         self._exchange = None
         self._output.drain()
-        spent = (time.perf_counter() - current.started) * 1000
         if current.failure:
             self._explain(current, current.failure)
-            if current.failure.error_type == words.TIMED_OUT:
-                spent = self.spec.timeout * 1000
-        init, self._init_ms = self._init_ms, 0.0
-        measured = Measured(
-            current.invocation.request_id,
-            spent,
-            billed(spent + init),
-            init,
-            self._memory_used(spent),
-            current.status,
-            current.error_type,
-        )
+        measured = self._measured(current)
+        self._init_ms = 0.0
         self._say(self._reports.end(measured))
         self._tell(current, self._outcome(current, measured))
         if current.failure:
@@ -290,6 +284,25 @@ class Environment:
         else:
             self.idle_since = self._loop.time()
             self._idle(self)
+
+    def _answer_ahead(self, current: Exchange) -> None:
+        """The function is done, extensions are not: they do not hold the answer up. It is measured and reported when they are."""
+        self._output.drain()
+        self._tell_caller(current, self._outcome(current, self._measured(current)))
+
+    def _measured(self, current: Exchange) -> Measured:
+        spent = (time.perf_counter() - current.started) * 1000
+        if current.failure and current.failure.error_type == words.TIMED_OUT:
+            spent = self.spec.timeout * 1000
+        return Measured(
+            current.invocation.request_id,
+            spent,
+            billed(spent + self._init_ms),
+            self._init_ms,
+            self._memory_used(spent),
+            current.status,
+            current.error_type,
+        )
 
     def _memory_used(self, spent_ms: float) -> int:
         """MiB, the most so far. Short invocations in quick succession share a look at it, which costs as much as they do."""
@@ -325,6 +338,11 @@ class Environment:
     def _tell(self, current: Exchange, outcome: Outcome) -> None:
         self._output.flush()
         self._metered(outcome)
+        if not current.told:
+            self._tell_caller(current, outcome)
+
+    def _tell_caller(self, current: Exchange, outcome: Outcome) -> None:
+        current.told = True
         if current.answer:
             if current.payload and not current.error:
                 current.answer.content_type = current.content_type

@@ -70,6 +70,7 @@ class Exchange:
         "responded",
         "started",
         "timer",
+        "told",
     )
 
     def __init__(self, invocation: Invocation, answer: StreamedAnswer | None, cold: bool) -> None:
@@ -80,6 +81,7 @@ class Exchange:
         self.started = time.perf_counter()
         self.timer: asyncio.TimerHandle | None = None
         self.responded = False
+        self.told = False  # whether the caller has its outcome
         self.payload = b""
         self.content_type = "application/json"
         self.error_type = ""
