@@ -178,6 +178,39 @@ def test_failures_as_objects_of_a_bucket(region: LocalRegion, functions: Any, po
     assert record["requestContext"]["condition"] == "RetriesExhausted"
 
 
+class Queues:
+    """Queues, which keep what they are sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+
+    def exists(self, _tx: Any, _arn: str) -> bool:
+        return True
+
+    def may(self, _call: Any, _arn: str, _sender: Any) -> bool:
+        return True
+
+    async def deliver(self, _ctx: Any, arn: str, _sender: Any, message: bytes) -> None:
+        self.sent.append((arn, message))
+
+
+def test_dead_letters(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    queues, arn = Queues(), "arn:aws:sqs:us-east-1:123456789012:dead"
+    plant(region, dead_letter=arn)
+    role(region)
+    functions.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    pool.does["f"] = lambda event: 1 / event["by"]
+    destinations.register("sqs", queues)
+    try:
+        send(functions, {"by": 1})
+        send(functions, {"by": 0})
+        eventually(lambda: not waiting(region))
+        region.settle()
+    finally:
+        destinations.forget("sqs")
+    assert queues.sent == [(arn, b'{"by": 0}')]
+
+
 def test_results_as_events_of_a_bus(region: LocalRegion, functions: Any, pool: Pool) -> None:
     plant(region, "well")
     role(region, "events:PutEvents")

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary, WeakSet
 
 import msgspec
 
@@ -47,7 +48,8 @@ class Ran(msgspec.Struct, frozen=True, array_like=True):
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_run: Final = msgspec.msgpack.Decoder(Run).decode
 decode_ran: Final = msgspec.msgpack.Decoder(Ran).decode
-_waking: Final[set[asyncio.Task[None]]] = set()  # tasks that nobody else holds
+_waking: Final[WeakKeyDictionary[Control, asyncio.Task[None]]] = WeakKeyDictionary()
+_again: Final[WeakSet[Control]] = WeakSet()  # to be woken once more
 
 
 async def run(control: Control, asked: Run) -> Ran:
@@ -77,15 +79,20 @@ async def leave(pieces: AsyncIterator[bytes]) -> None:
 
 def wake(control: Control) -> None:
     """Have the queue of asynchronous invocations looked at now. If that fails, it is looked at soon all the same."""
-    if not _waking:
-        task = asyncio.get_running_loop().create_task(_wake(control))
-        _waking.add(task)
-        task.add_done_callback(_waking.discard)
+    before = _waking.get(control)
+    if before is None or before.done():
+        _waking[control] = asyncio.get_running_loop().create_task(_wake(control))
+    else:
+        _again.add(control)
 
 
 async def _wake(control: Control) -> None:
     with suppress(AwsError):
-        await control.ask(SERVICE, "wake", b"")
+        while True:
+            _again.discard(control)
+            await control.ask(SERVICE, "wake", b"")
+            if control not in _again:
+                return
 
 
 def trace_of(given: str, ids: Ids, now: float) -> str:

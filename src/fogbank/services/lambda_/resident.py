@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("fogbank.lambda")
 POLL: Final = 1.0  # seconds between looks into the queue that nobody asked for
-LEAVING: Final = 60.0  # seconds before its credentials end that an environment is given nothing to do any more
+LEAVING: Final = 60.0  # seconds that an invocation which takes its whole time has before its credentials end
 
 
 class Functions:
@@ -160,7 +160,7 @@ class Functions:
                 held = credentials.assume(self.ctx, tx, spec.role, spec.account, spec.region, unqualified(spec))
         except AwsError as error:
             raise Refused(error) from None
-        return Granted(held.variables(), float(held.session.expires) - LEAVING)
+        return Granted(held.variables(), held.session.expires - LEAVING - spec.timeout)
 
     def concurrency(self, spec: FunctionSpec) -> Concurrency:
         """The limits, as they were when the invocation came."""
