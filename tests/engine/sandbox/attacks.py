@@ -13,7 +13,7 @@ from typing import NamedTuple
 class Attack(NamedTuple):
     name: str
     code: str
-    refused: str  # what is printed; several, separated by |, where kernels differ
+    refused: str  # what is printed; several, separated by |, where kernels differ, or who makes the sandbox
 
 
 PRELUDE = """
@@ -60,7 +60,7 @@ _FILES = [
     Attack("write the runtime", "open('/var/runtime/new', 'w')", "EROFS"),
     Attack("write programs", "open('/usr/bin/new', 'w')", "EROFS"),
     Attack("write the root", "open('/new', 'w')", "EROFS"),
-    Attack("change who is who", "open('/etc/passwd', 'a')", "EACCES"),
+    Attack("change who is who", "open('/etc/passwd', 'a')", "EACCES|EROFS"),
     Attack("link the code to where it can be written", "os.link('/var/task/file', '/tmp/file')", "EXDEV"),
     Attack("remove the code", "os.unlink('/var/task/file')", "EROFS"),
     Attack("make a device", "os.mknod('/tmp/null', 0o20666, os.makedev(1, 3))", "EPERM"),

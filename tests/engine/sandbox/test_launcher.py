@@ -278,9 +278,7 @@ def test_a_start_that_is_given_up_leaves_nothing(own: Sandboxes, tmp_path: Path)
                 await (await starting).close()
 
     own.run(give_up())
-    _wait_for(
-        lambda: traces(tmp_path / "sandboxes", own.launcher.key) == before
-    )  # the processes between end by themselves
+    _wait_for(lambda: traces(tmp_path / "sandboxes", own.launcher.key) == before)  # what was being made ends by itself
 
 
 def test_closing_goes_on_when_nobody_waits_for_it(own: Sandboxes) -> None:

@@ -20,11 +20,9 @@ _ROUNDS = 200  # of looking for processes that go on forking while they are kill
 class Init:
     """Serves requests of the control process over `channel`; both ends of everything are closed when this process dies."""
 
-    def __init__(self, channel: socket.socket, output: int, go: int) -> None:
-        """`go`: a pipe from which a byte comes when the template has become the parent of this process."""
+    def __init__(self, channel: socket.socket, output: int) -> None:
         self.channel = channel
         self.output = output
-        self.go = go
         self.watched: dict[int, str] = {}  # what runs: pid -> "runtime" or "extension"
 
     def run(self) -> int:
@@ -41,15 +39,11 @@ class Init:
         poll = select.poll()
         poll.register(self.channel, select.POLLIN)
         poll.register(woken, select.POLLIN)
-        poll.register(self.go, select.POLLIN)
         while True:
             ready = [fd for fd, _ in poll.poll()]
             if woken in ready:
                 os.read(woken, 4096)
                 self.bury()
-            if self.go in ready:
-                poll.unregister(self.go)
-                self.outlive_nobody()
             if self.channel.fileno() in ready:
                 request, _ = kernel.receive(self.channel)
                 if request is None:
@@ -57,14 +51,6 @@ class Init:
                 become = self.serve(request)
                 if become:
                     return become()
-
-    def outlive_nobody(self) -> None:
-        """Die with the template from now on. Until then the process between was the parent, and is to end before this one."""
-        if not os.read(self.go, 1):
-            os._exit(1)
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.close(self.go)
-        self.go = -1
 
     def bury(self) -> None:
         """Reap every child that has ended, and tell of those that the control process knows."""

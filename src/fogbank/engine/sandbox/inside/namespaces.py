@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     Next = Callable[[], int]
 
 UID, GID = 993, 990
-_NAMESPACES = kernel.NEWNS | kernel.NEWUTS | kernel.NEWIPC | kernel.NEWNET
+NAMESPACES = kernel.NEWPID | kernel.NEWNS | kernel.NEWUTS | kernel.NEWIPC | kernel.NEWNET
 # The machine's out-of-memory killer takes the functions first, and of a sandbox its runtime first; root sets the least that it can
 # ever be.
 _INIT_SCORE = "300"
@@ -25,56 +26,43 @@ _LIMITS = {
 }  # fmt: skip
 
 
-def enter(spec: dict[str, Any], program: bytes, channel: socket.socket, output: int, go: int) -> Next | None:
-    """In a fork of the template: make a sandbox.
+def enter(spec: dict[str, Any], program: bytes, channel: socket.socket, output: int, made: int, done: int) -> Next:
+    """In a fork of the template, in namespaces of its own: become the first process of a sandbox, which is what is returned.
 
-    Returns what the process becomes, in the processes that become something; None in this one, whose work is done then.
-    `go`: a pipe from which a byte comes when this process is gone.
+    `made` and `done`: pipes to and from the template. It joins the process to its groups and says so; is told that there is a
+    namespace of users; names them, and says so; is told that this process will die with it.
     """
-    kernel.close_except({0, 1, 2, channel.fileno(), output, go})
-    kernel.unshare(kernel.NEWPID)
-    made_in, made_out = os.pipe()
-    done_in, done_out = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(made_in)
-        os.close(done_out)
-        try:
-            _first(spec, program, channel, made_out, done_in)
-        except OSError as error:
-            kernel.send(channel, {"error": str(error)})
-            os._exit(1)
-        return init.Init(channel, output, go).run
-    os.close(made_out)
-    os.close(done_in)
-    pidfd = kernel.pidfd_open(pid)
-    kernel.send(channel, {"pid": pid}, [pidfd])
-    for path in spec["cgroups"]:  # the kernel may take milliseconds, in which the other goes on
+    kernel.close_except({0, 1, 2, channel.fileno(), output, made, done})
+    try:
+        _settle(spec, program, channel, made, done)
+    except OSError as error:
+        kernel.send(channel, {"error": str(error)})
+        os._exit(1)
+    return init.Init(channel, output).run
+
+
+def join(pid: int, spec: dict[str, Any]) -> None:
+    """In the template: put the process into its control groups. The kernel may take milliseconds, in which the process goes on."""
+    for path in spec["cgroups"]:
         world.write(world.HOST + path, str(pid))
-    os.write(done_out, b"x")
-    if os.read(made_in, 1):
-        _identify(pid, spec)
-        os.write(done_out, b"x")
-    return None
 
 
-def _identify(pid: int, spec: dict[str, Any]) -> None:
-    """Say who the sandbox's only user and group are on the machine."""
+def identify(pid: int, spec: dict[str, Any]) -> None:
+    """In the template: say who the sandbox's only user and group are on the machine."""
     place = f"{world.HOST}/proc/{pid}/"
     world.write(place + "setgroups", "deny")
     world.write(place + "uid_map", f"{UID} {spec['uid']} 1")
     world.write(place + "gid_map", f"{GID} {spec['gid']} 1")
 
 
-def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, made: int, done: int) -> None:
+def _settle(spec: dict[str, Any], program: bytes, channel: socket.socket, made: int, done: int) -> None:
     world.write(world.HOST + "/proc/self/oom_score_adj", _INIT_SCORE)
-    kernel.unshare(_NAMESPACES)
     world.furnish(spec)
     socket.sethostname("localhost")
     kernel.loopback_up()
+    listeners = [socket.create_server(("127.0.0.1", port), backlog=512) for port in spec["ports"]]
     _wait(done)
     kernel.unshare(kernel.NEWCGROUP)
-    listeners = [socket.create_server(("127.0.0.1", port), backlog=512) for port in spec["ports"]]
     kernel.unshare(kernel.NEWUSER)
     os.write(made, b"x")
     _wait(done)
@@ -84,6 +72,8 @@ def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, made: i
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nothing inside looks into this process
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.write(made, b"x")  # fails if the template is dead already
     kernel.install_filter(program)
     tmp = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.send(channel, {"ready": True}, [*(listener.fileno() for listener in listeners), tmp])
@@ -94,9 +84,9 @@ def _first(spec: dict[str, Any], program: bytes, channel: socket.socket, made: i
 
 
 def _wait(done: int) -> None:
-    """Until the process between has done its next part."""
+    """Until the template has done its next part."""
     if not os.read(done, 1):
-        raise OSError("the process between has failed")
+        raise OSError("the template has failed")
 
 
 def _limit(spec: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ctypes
 import gc
 import os
 import select
@@ -20,7 +21,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _PACKAGE = "fogbank.engine.sandbox.inside"
 
@@ -70,7 +71,6 @@ def _settle(config: dict[str, Any], parent: int) -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     kernel.set_name("fogbank-fork")
     with contextlib.suppress(
         PermissionError
@@ -91,15 +91,63 @@ def _import(module: str) -> None:
     gc.disable()  # what forks share stays shared
 
 
+class Making:
+    """A sandbox that is being made: its process, what it is to be, its socket, pipes from and to it."""
+
+    def __init__(self, pid: int, spec: dict[str, Any], channel: socket.socket, made: int, done: int) -> None:
+        self.pid, self.spec, self.channel, self.made, self.done = pid, spec, channel, made, done
+        self.named = False
+
+    def begin(self) -> None:
+        """Tell the control process of it, and let it go on."""
+        from fogbank.engine.sandbox.inside import kernel, namespaces
+
+        with self.failing():
+            pidfd = kernel.pidfd_open(self.pid)
+            kernel.send(self.channel, {"pid": self.pid}, [pidfd])
+            os.close(pidfd)
+            namespaces.join(self.pid, self.spec)
+            os.write(self.done, b"x")
+
+    def go_on(self) -> bool:
+        """It has said something, or died. Whether there will be more."""
+        from fogbank.engine.sandbox.inside import namespaces
+
+        more = os.read(self.made, 1) != b"" and not self.named
+        if more:
+            self.named = True
+            with self.failing():
+                namespaces.identify(self.pid, self.spec)
+                os.write(self.done, b"x")
+        return more
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """What goes wrong ends it, and is told."""
+        from fogbank.engine.sandbox.inside import kernel
+
+        try:
+            yield
+        except OSError as error:
+            with contextlib.suppress(OSError):  # nobody listens
+                kernel.send(self.channel, {"error": str(error)})
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """It needs the template no more."""
+        self.channel.close()
+        os.close(self.made)
+        os.close(self.done)
+
+
 class Template:
     """Forks a sandbox for each request."""
 
     def __init__(self, channel: socket.socket, program: bytes) -> None:
         self.channel = channel
         self.program = program
-        self.between: dict[
-            int, int
-        ] = {}  # the processes between this one and new sandboxes, and the pipes to tell these that they are gone
+        self.making: dict[int, Making] = {}  # by the pipe from it
+        self.poll = select.poll()
 
     def serve(self) -> Callable[[], int]:
         """Until the other end is gone; returns in forks too: what to run next."""
@@ -110,63 +158,62 @@ class Template:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = select.poll()
-        poll.register(self.channel, select.POLLIN)
-        poll.register(woken, select.POLLIN)
+        self.poll.register(self.channel, select.POLLIN)
+        self.poll.register(woken, select.POLLIN)
         while True:
-            ready = [fd for fd, _ in poll.poll()]
-            if woken in ready:
-                os.read(woken, 4096)
-                self.reap()
-            if self.channel.fileno() in ready:
-                request, fds = kernel.receive(self.channel)
-                if request is None:
-                    return lambda: 0
-                become = self.fork(request, fds)
-                if become:
-                    return become
+            for fd, _ in self.poll.poll():
+                if fd in self.making:
+                    self.help(self.making[fd])
+                elif fd == woken:
+                    os.read(woken, 4096)
+                    reap()
+                else:
+                    request, fds = kernel.receive(self.channel)
+                    if request is None:
+                        return lambda: 0
+                    become = self.fork(request, fds)
+                    if become:
+                        return become
+
+    def help(self, making: Making) -> None:
+        """Do what a new sandbox cannot do itself."""
+        if not making.go_on():
+            del self.making[making.made]
+            self.poll.unregister(making.made)
+            making.close()
 
     def fork(self, request: dict[str, Any], fds: list[int]) -> Callable[[], int] | None:
-        """Start a sandbox. `fds`: the socket of its first process, and the pipe for output."""
+        """Start a sandbox. `fds`: the socket of its first process, and the pipe for output. In that process: what it becomes."""
         from fogbank.engine.sandbox.inside import kernel, namespaces
 
         channel, output = socket.socket(fileno=fds[0]), fds[1]
-        go_in, go_out = os.pipe()
-        try:
-            pid = os.fork()
-        except OSError:
-            pid = -1  # the closed socket says it
+        made_in, made_out = os.pipe()
+        done_in, done_out = os.pipe()
+        pid = kernel.fork_into(namespaces.NAMESPACES)
         if pid == 0:
             signal.set_wakeup_fd(-1)
-            try:
-                become = namespaces.enter(request, self.program, channel, output, go_in)
-            except OSError as error:
-                kernel.send(channel, {"error": str(error)})
-                become = None
-            return become or (lambda: os._exit(0))
-        channel.close()
-        os.close(output)
-        os.close(go_in)
+            return namespaces.enter(request, self.program, channel, output, made_out, done_in)
+        for fd in (output, made_out, done_in):
+            os.close(fd)
+        making = Making(pid, request, channel, made_in, done_out)
         if pid > 0:
-            self.between[pid] = go_out
+            self.making[made_in] = making
+            self.poll.register(made_in, select.POLLIN)
+            making.begin()
         else:
-            os.close(go_out)
+            kernel.send(channel, {"error": f"fork: {os.strerror(ctypes.get_errno())}"})
+            making.close()
         return None
 
-    def reap(self) -> None:
-        """Bury children: processes between, and the first processes of sandboxes that ended."""
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
+
+def reap() -> None:
+    """Bury sandboxes that have ended."""
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
                 return
-            if pid == 0:
-                return
-            go = self.between.pop(pid, None)
-            if go is not None:
-                with contextlib.suppress(BrokenPipeError):  # the sandbox is gone already
-                    os.write(go, b"x")
-                os.close(go)
+        except ChildProcessError:
+            return
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def furnish(spec: dict[str, Any]) -> None:
 
 def _hide(cover: str, path: str) -> None:
     if os.path.exists(path):
-        kernel.bind(cover, path, kernel.ATTR_RDONLY)
+        kernel.bind(cover, path, 0)  # with the attributes of what covers it
 
 
 def _layers(layers: list[str]) -> None:
