@@ -7,6 +7,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from fogbank.engine.functions.exchange import exited
 from fogbank.engine.functions.spec import Limits
 
 if TYPE_CHECKING:
@@ -164,3 +167,9 @@ def test_a_streamed_answer_that_nobody_reads(running: Run) -> None:
         assert (await functions.call(spec, b"1")).payload == b'"x"'
 
     running(work)
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "killed"), (10, "10"), (34, "34"), (40, "40"), (64, "64")])
+def test_every_signal_that_a_runtime_can_die_of_is_told(number: int, name: str) -> None:
+    failed = exited(-number, out_of_memory=False)
+    assert failed.message == f"Runtime exited with error: signal: {name}"

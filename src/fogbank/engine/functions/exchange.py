@@ -32,6 +32,7 @@ SIGNALS |= {
     signal.SIGSYS: "bad system call",
     signal.SIGXCPU: "CPU time limit exceeded",
 }
+NAMES: dict[int, str] = {int(number): name for number, name in SIGNALS.items()}  # those of real time have none
 
 
 class Failed(Exception):
@@ -133,7 +134,7 @@ def exited(status: int, out_of_memory: bool) -> Failed:
     if out_of_memory:
         return Failed(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
     if status < 0:
-        return Failed(EXIT_ERROR, f"Runtime exited with error: signal: {SIGNALS.get(signal.Signals(-status), -status)}")
+        return Failed(EXIT_ERROR, f"Runtime exited with error: signal: {NAMES.get(-status, -status)}")
     if status:
         return Failed(EXIT_ERROR, f"Runtime exited with error: exit status {status}")
     return Failed(EXIT_ERROR, "Runtime exited without providing a reason")
