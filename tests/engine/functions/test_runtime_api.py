@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogbank.engine.functions.answer import StreamedAnswer
-from fogbank.engine.functions.connection import MAX_CONNECTIONS, MAX_HEAD, Connection
+from fogbank.engine.functions.connection import FREE, MAX_CONNECTIONS, MAX_HEAD, Connection
 from fogbank.engine.functions.extensions import Extensions
 from fogbank.engine.functions.runtime_api import MAX_ANSWER, RuntimeApi
 from fogbank.engine.functions.spec import FunctionSpec, Invocation
@@ -372,6 +372,22 @@ def test_trouble_of_our_own_is_said_and_ends_the_connection() -> None:
         await client.send(NEXT)
         assert (await client.read())[0] == 500
         assert [type(error) for error in told] == [LookupError]
+
+    talk(work)
+
+
+def test_who_asks_without_end_is_slowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(client: Client) -> None:
+        for _ in range(FREE):
+            await client.ask("GET", "/x")
+        pauses: list[object] = []
+        monkeypatch.setattr(Connection, "_slow", lambda connection: pauses.append(connection))
+        await client.ask("GET", "/x")
+        assert len(pauses) == 1
+        for _ in range(20):
+            await invoked(client)
+            await client.ask("POST", f"/2018-06-01/runtime/invocation/{ID}/response", b"1")
+        assert client.api.spent < FREE
 
     talk(work)
 

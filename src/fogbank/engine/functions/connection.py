@@ -11,6 +11,8 @@ import httptools
 MAX_HEAD = 1024 * 1024 + 256 * 1024  # AWS's clients send up to 1 MiB of X-Ray's causes in a header
 MAX_PIPELINED = 16
 MAX_CONNECTIONS = 64
+FREE = 200  # requests beyond those of invocations, until an environment's are slowed
+SLOW = 0.05  # seconds
 SMALL = 65536  # bytes that are sent with their head
 # What our client for Python says of a request that it sends its next one with: it reads both answers together, so that they
 # are sent together, which saves half of the system calls of an invocation.
@@ -58,6 +60,7 @@ class Sink(Protocol):
 class Api(Protocol):
     """What answers requests. `held` counts the bytes of bodies that its connections have in memory."""
 
+    spent: int  # requests, less those that invocations may take
     max_body: int
     max_held: int
     held: int
@@ -205,6 +208,9 @@ class Connection(asyncio.Protocol):
             self.transport.write(head + body if len(body) < SMALL else head)
             if len(body) >= SMALL:
                 self.transport.write(body)
+        self._api.spent += 1
+        if self._api.spent > FREE:
+            self._slow()
         last, self._answering = self._answering.last, None
         if last:
             self.transport.write(self._early)
@@ -216,6 +222,11 @@ class Connection(asyncio.Protocol):
         self._answering = request
         self._api.held -= request.size
         self._api.asked(request, self)
+
+    def _slow(self) -> None:
+        """Whoever asks without end, gets its answers slowly: the loop is everybody's."""
+        self.pause()
+        asyncio.get_running_loop().call_later(SLOW, self.resume)
 
     def _refuse(self, status: int) -> None:
         """An answer to what cannot be understood, and the end."""

@@ -25,6 +25,7 @@ INIT_ERROR = b"/2018-06-01/runtime/init/error"
 TELEMETRY = {b"/2020-08-15/logs": "Logs", b"/2022-07-01/telemetry": "Telemetry"}
 OK = b'{"status":"OK"}\n'
 MAX_ANSWER = 6 * 1024 * 1024 + 100
+PER_INVOCATION = 30  # requests that an invocation may take, with ten extensions
 MAX_HELD = 24 * 1024 * 1024
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 ERROR_BODY = b"lambda-runtime-function-error-body"
@@ -61,6 +62,7 @@ class RuntimeApi:
 
     def __init__(self, owner: Runtime, extensions: Extensions) -> None:
         self.held = 0
+        self.spent = 0
         self.connections: set[Connection] = set()
         self.state = STARTED
         self._owner = owner
@@ -141,6 +143,7 @@ class RuntimeApi:
         headers, payload = self._event
         self._event = self._poll = None
         self.state = RUNNING
+        self.spent = max(0, self.spent - PER_INVOCATION)
         connection.respond(200, payload, headers)
 
     def _answered(self, path: bytes) -> bytes:
