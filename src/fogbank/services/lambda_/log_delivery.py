@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ MOST_LINES: Final = 10_000  # of a batch
 MOST_TEXT: Final = 262_144 - LINE  # bytes of a line; a longer one is cut in pieces
 LONGEST: Final = 86_000_000  # milliseconds between the first and the last line of a batch
 ROOM: Final = 4 << 20  # bytes that wait for one stream before it is read no further
+ENOUGH: Final = 64 << 10  # bytes that are worth a batch at once
+LINGER: Final = 0.1  # seconds that fewer wait for more
 IN_FLIGHT: Final = 16  # batches at once
 FIRST_RETRY: Final = 0.1  # seconds
 LAST_RETRY: Final = 10.0
@@ -115,6 +118,7 @@ class Delivery:
         self._put = put
         self._streams: dict[Place, Stream] = {}
         self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._closing = asyncio.Event()
         self._told: set[tuple[str, str]] = set()
         self.lost = 0  # lines
 
@@ -138,6 +142,8 @@ class Delivery:
         wait = FIRST_RETRY
         try:
             while stream.lines:
+                if stream.size < ENOUGH:
+                    await self._linger()
                 batch = stream.batch()
                 try:
                     async with self._slots:
@@ -155,6 +161,12 @@ class Delivery:
             stream.task = None
             if not stream.lines:
                 self._streams.pop(place, None)
+
+    async def _linger(self) -> None:
+        """Wait a moment for more lines: a batch of many costs hardly more than one of few. At the end nothing is waited for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self._closing.wait()
 
     async def _send(self, place: Place, batch: list[tuple[int, str, int]]) -> None:
         """Put a batch; the stream, and the group, are made where they are missing."""
@@ -195,6 +207,7 @@ class Delivery:
 
     async def close(self, seconds: float = 5.0) -> None:
         """Deliver what can be delivered in time, and end."""
+        self._closing.set()
         tasks = [stream.task for stream in self._streams.values() if stream.task is not None]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
