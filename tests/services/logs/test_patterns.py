@@ -362,6 +362,13 @@ def test_no_message_takes_long(text: str, message: str) -> None:
     assert time.process_time() - began < 20  # a quadratic way would take minutes
 
 
+def test_an_automaton_keeps_few_nodes() -> None:
+    regex = Regex("[ab]*a[ab]{9}c")
+    assert not regex.matches("abbaabbbab" * 5000 + "baaabbabab" * 5000)
+    assert len(regex._automaton.nodes) <= 32
+    assert regex.matches("abbaabbbab" * 5000 + "abbbbbbbbbc")
+
+
 def test_json_that_is_none() -> None:
     for message in ("", "x", "[1]", "{", "{'a': 1}", '{"a": NaN}', '{"a": "\ud800"}', "null"):
         assert not pattern("{ $.a = * }").matches(message)

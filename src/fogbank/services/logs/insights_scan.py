@@ -18,7 +18,7 @@ from fogbank.services.logs.records import chunks, indexes, segments, stream_name
 from fogbank.services.logs.sources import Material, Want, read_block, read_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from fogbank.services.logs.blocks import Run
     from fogbank.services.logs.records import Segment
@@ -48,11 +48,12 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Meter:
-    """Counts what is looked at."""
+    """Counts what is looked at, and calls `tick` now and then: a moment to tell how far it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick: Callable[[], None] = lambda: None) -> None:
         self.events = 0
         self.bytes = 0
+        self.tick = tick
 
     def count(self, run: Run, lower: int, upper: int) -> None:
         """Some events of a block."""
@@ -62,7 +63,7 @@ class Meter:
 
 
 class Scan:
-    """The rows of a group. None comes between views: a moment to look whether to go on.
+    """The rows of a group.
 
     `hints` are literals of the messages that are wanted, where those have no backslashes, with which JSON may write them otherwise.
     """
@@ -81,7 +82,7 @@ class Scan:
         group = find_group(tx, target.account, target.region, target.name)
         return Material(tx, self._blobs, group, target.keys) if group is not None and group.id == target.id else None
 
-    def ordered(self, want: Want) -> Iterator[Row | None]:
+    def ordered(self, want: Want) -> Iterator[Row]:
         """All that is wanted, in the order of time, or the reverse."""
         origin, place, budget = self._target.origin, want.after, FIRST_STEP
         while True:
@@ -98,9 +99,9 @@ class Scan:
             if reading.ended:
                 return
             place, budget = reading.place, min(budget * 2, LAST_STEP)
-            yield None
+            self._meter.tick()
 
-    def unordered(self, want: Want) -> Iterator[Row | None]:
+    def unordered(self, want: Want) -> Iterator[Row]:
         """All that is wanted and was put before now, in the order of segments and puts, which saves merging them by time."""
         with self._store.snapshot() as tx:
             newest = feed.head(tx, self._target.id)
@@ -115,7 +116,7 @@ class Scan:
             for run in runs:
                 yield from self._rows(run, want, names, put, newest)
             put = following
-            yield None
+            self._meter.tick()
 
     def _rows(self, run: Run, want: Want, names: Mapping[int, str | None], put: int, newest: int) -> Iterator[Row]:
         """The wanted rows of a block that were put behind a put, and not behind the newest."""

@@ -72,34 +72,36 @@ class Told(msgspec.Struct, frozen=True):
 def carry_out(task: Task, store: Store, blobs: Blobs) -> None:
     """Carry out a task, telling how far it is."""
     plan = Plan(task.query, task.now, task.limit)
-    work, meter = Run(plan), Meter()
+    work = Run(plan)
     told = time.monotonic()
-    for number, row in enumerate(rows_of(task, plan, store, blobs, meter)):
-        if row is not None:
-            work.add(row)
-            if work.full:
-                break
-        if (row is None or number % LOOK_EVERY == 0) and time.monotonic() - told > TELL_EVERY:
+
+    def tick() -> None:
+        nonlocal told
+        if time.monotonic() - told > TELL_EVERY:
             told = time.monotonic()
             tell(Told(meter.events, work.matched, meter.bytes))
+
+    meter = Meter(tick)
+    for number, row in enumerate(rows_of(task, plan, store, blobs, meter)):
+        work.add(row)
+        if work.full:
+            break
+        if number % LOOK_EVERY == 0:
+            tick()
     found = within(work.results(pointer))
     tell(Told(meter.events, work.matched, meter.bytes, done=True, rows=found))
 
 
-def rows_of(task: Task, plan: Plan, store: Store, blobs: Blobs, meter: Meter) -> Iterator[Row | None]:
-    """The rows that a query is on, in order where that matters; None where it is time to look whether to go on."""
-    contains = tuple(plan.contains)
-    scans = [
-        (Scan(store, blobs, target, meter, tuple(plan.hints)), max(task.start, target.cutoff))
-        for target in task.targets
-    ]
-    wants = [(scan, Want(start, task.end, None, contains, plan.reverse)) for scan, start in scans]
-    if plan.unordered:
-        return chain.from_iterable(scan.unordered(want) for scan, want in wants)
-    if len(wants) == 1:
-        scan, want = wants[0]
-        return scan.ordered(want)
-    walks = [filter(None, scan.ordered(want)) for scan, want in wants]
+def rows_of(task: Task, plan: Plan, store: Store, blobs: Blobs, meter: Meter) -> Iterator[Row]:
+    """The rows that a query is on, in order where that matters."""
+    contains, hints = tuple(plan.contains), tuple(plan.hints)
+    walks = []
+    for target in task.targets:
+        scan = Scan(store, blobs, target, meter, hints)
+        want = Want(max(task.start, target.cutoff), task.end, None, contains, plan.reverse)
+        walks.append(scan.unordered(want) if plan.unordered else scan.ordered(want))
+    if plan.unordered or len(walks) == 1:
+        return chain.from_iterable(walks)
     return merge(*walks, key=_time, reverse=plan.reverse)
 
 

@@ -38,7 +38,7 @@ class Pattern(Protocol):
         """The values of a message that it means, by `$.selector` or `$name`."""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def compile_pattern(text: str) -> Pattern:
     """A pattern. AwsError InvalidParameterException, in AWS's words, for what is none."""
     if len(text) > LONGEST:

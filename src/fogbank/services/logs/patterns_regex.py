@@ -19,7 +19,8 @@ SYMBOLS: Final = frozenset("_#=@/;,-:")  # that stand for themselves, as letters
 ESCAPABLE: Final = frozenset("^$?[]{}|\\*+./-_#=@;,:\"'!%&~`<>() ")
 MOST_UNITS: Final = 1000  # characters with a quantifier, once `{m,n}` are written out
 MOST_TIMES: Final = 255  # in `{m,n}`
-MOST_NODES: Final = 1000  # of an automaton that are kept
+MOST_NODES: Final = 256  # of an automaton, while it matches
+KEPT_NODES: Final = 32  # and from one message to the next
 CHEAP: Final = 4_000_000  # steps of backtracking that are less than the automaton would take, or nearly
 ONE, MAYBE, ANY = range(3)
 TIMES: Final[dict[str, tuple[int, int | None]]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
@@ -288,11 +289,15 @@ class Automaton:
         found = self.nodes.get(places)
         if found is None:
             if len(self.nodes) >= MOST_NODES:
-                for old in self.nodes.values():
-                    old.clear()
-                self.nodes.clear()
+                self._forget()
             found = self.nodes[places] = Node(self, places)
         return found
+
+    def _forget(self) -> None:
+        """Let go of the nodes, which are made again when they are come to."""
+        for old in list(self.nodes.values()):
+            old.clear()
+        self.nodes.clear()
 
     def after(self, node: Node, char: str) -> Node:
         """Where a character leads from a node."""
@@ -308,6 +313,8 @@ class Automaton:
         node = self.start
         for char in text:
             if node.found:
-                return True
+                break
             node = node[char]
+        if len(self.nodes) > KEPT_NODES:
+            self._forget()
         return node.ends

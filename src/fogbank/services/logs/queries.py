@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from fogbank.services.logs.reading import Event
 
 EFFECT: Final = "logs.query"
-MOST_ACTIVE: Final = 30  # of an account, in a region
+MOST_ACTIVE: Final = 100  # of an account, in a region
 PAGE: Final = 50
 PERCENT: Final = 1000  # milliseconds of a second: queries' times are in seconds
 
