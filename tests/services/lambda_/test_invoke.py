@@ -11,7 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fogbank.core import usage
+from fogbank.core.errors import AwsError
 from fogbank.engine.functions.spec import RESERVED, Throttled, Unavailable
+from fogbank.services.lambda_.asking import Run
 from fogbank.services.lambda_.recursion import counted
 from services.lambda_.planted import ARN, plant
 from services.lambda_.standing import standing
@@ -158,6 +160,30 @@ def test_throttling_says_why(functions: Any, pool: Pool) -> None:
     assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 429
     assert error.response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
     assert error.response["Error"]["Message"] == "Rate Exceeded."
+
+
+def test_there_is_room_for_so_many_bytes_of_payloads(functions: Any, pool: Pool, monkeypatch: Any) -> None:
+    from fogbank.services.lambda_ import resident
+
+    monkeypatch.setattr(resident, "MOST_PAYLOADS", 10)
+    client = functions
+    assert client.invoke(FunctionName="f", Payload=b'"more than ten bytes"')["StatusCode"] == 200
+    inner: list[Any] = []
+
+    async def within(spec: Any, invocation: Any) -> Any:
+        if len(pool.ran) < 2:
+            pool.ran.append((spec, invocation))
+            try:
+                await pool.hooks.run(asked)
+            except AwsError as error:
+                inner.append(error)
+        return await invoke(spec, invocation)
+
+    invoke, asked = pool.invoke, Run("123456789012", "us-east-1", "f", 0, ARN + "f", "id", b'"twelve bytes"')
+    monkeypatch.setattr(pool, "invoke", within)
+    client.invoke(FunctionName="f", Payload=b"1")
+    (error,) = inner
+    assert (error.code, error.fields["Reason"]) == ("TooManyRequestsException", "CallerRateLimitExceeded")
 
 
 def test_what_the_machine_cannot_run(functions: Any, pool: Pool) -> None:

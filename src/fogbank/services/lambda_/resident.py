@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("fogbank.lambda")
 POLL: Final = 1.0  # seconds between looks into the queue that nobody asked for
+MOST_PAYLOADS: Final = 256 << 20  # bytes of payloads that functions have at once
+TOO_FAST: Final = "CallerRateLimitExceeded"
 LEAVING: Final = 60.0  # seconds that an invocation which takes its whole time has before its credentials end
 
 
@@ -62,6 +64,7 @@ class Functions:
         self.dispatcher = Dispatcher(ctx, self.run)
         self.provisioning = Provisioning(ctx, self)
         self._limits: dict[str, Concurrency] = {}
+        self._payloads = 0  # bytes
         self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -103,20 +106,32 @@ class Functions:
     async def run(self, asked: Run) -> Ran:
         """Have a function run, and wait for its answer. AwsError if it cannot."""
         loaded = await self.loaded(asked.account, asked.region, asked.name, asked.version)
-        with refusals():
+        with self._held(asked), refusals():
             outcome = await self.pool.invoke(loaded.spec, invocation(asked))
         return ran(outcome)
 
     async def stream(self, asked: Run) -> AsyncGenerator[bytes, None]:
         """Have a function run, and give its answer as it comes; see asking.stream."""
         loaded = await self.loaded(asked.account, asked.region, asked.name, asked.version)
-        with refusals():
+        with self._held(asked), refusals():
             answer = await self.pool.stream(loaded.spec, invocation(asked, stream=True))
         async with contextlib.aclosing(answer):
             yield BEGUN + answer.content_type.encode()
             async for piece in answer:
                 yield PIECE + piece
             yield ENDED + encode(ran(answer.outcome))
+
+    @contextlib.contextmanager
+    def _held(self, asked: Run) -> Iterator[None]:
+        """Count a payload while its function has it. There is room for so many bytes of them: more are refused."""
+        size = len(asked.payload)
+        if self._payloads and self._payloads + size > MOST_PAYLOADS:
+            raise throttled(TOO_FAST)
+        self._payloads += size
+        try:
+            yield
+        finally:
+            self._payloads -= size
 
     async def loaded(self, account: str, region: str, name: str, number: int) -> Loaded:
         """A version, ready to run, as it is now; environments of what it was before are retired."""
@@ -212,6 +227,12 @@ def ran(outcome: Outcome) -> Ran:
     return Ran(outcome.payload, outcome.error, outcome.error_type, outcome.log_tail)
 
 
+def throttled(reason: str) -> AwsError:
+    """The error for an invocation that there is no room for."""
+    fields = {**USER, "Reason": reason, "retryAfterSeconds": "1"}
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", fields=fields)
+
+
 class Refused(Unavailable):
     """An environment cannot be made, for a reason that Lambda's callers are told as it is."""
 
@@ -226,8 +247,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except Throttled as error:
-        fields = {**USER, "Reason": error.reason, "retryAfterSeconds": "1"}
-        raise AwsError("TooManyRequestsException", "Rate Exceeded.", fields=fields) from None
+        raise throttled(error.reason) from None
     except Refused as error:
         raise error.error from None
     except Unavailable as error:
