@@ -157,7 +157,8 @@ def test_an_anonymous_caller_of_s3(region: LocalRegion, s3: Any, there: str, bou
 def test_an_anonymous_caller_of_other_services(region: LocalRegion, bound: Bound) -> None:
     from botocore import UNSIGNED
 
-    client = region.client(bound.service.name, signature_version=UNSIGNED)
+    style = "virtual" if bound.service.model.protocol == "rest-json" else "path"  # its host alone tells it from S3
+    client = region.client(bound.service.name, style=style, signature_version=UNSIGNED)
     error = code(getattr(client, snake(bound)), **minimal(bound))
     assert error == dialect_of(bound.service.model.signing_name, bound.service.model.protocol).missing
 

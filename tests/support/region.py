@@ -193,7 +193,7 @@ class LocalRegion:
         """An unmodified boto3 client whose connection ends in this region."""
         made = boto3.client(
             service,
-            endpoint_url=f"http://{HOST}" if style == "path" else f"http://s3.{HOST}",
+            endpoint_url=f"http://{HOST}" if style == "path" else f"http://{service}.{HOST}",
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             region_name=region,
