@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogbank.engine.functions.answer import StreamedAnswer
-from fogbank.engine.functions.connection import FREE, MAX_CONNECTIONS, MAX_HEAD, Connection
+from fogbank.engine.functions.connection import FREE, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, Connection
 from fogbank.engine.functions.extensions import Extensions
-from fogbank.engine.functions.runtime_api import MAX_ANSWER, RuntimeApi
+from fogbank.engine.functions.runtime_api import MAX_ANSWER, MAX_HELD, RuntimeApi
 from fogbank.engine.functions.spec import FunctionSpec, Invocation
 
 if TYPE_CHECKING:
@@ -400,6 +400,25 @@ def test_connections_are_bounded() -> None:
         assert await client.ended(MAX_CONNECTIONS) == b""
         await client.send(b" HTTP/1.1\r\n\r\n", 0)
         assert (await client.read(0))[0] == 404
+
+    talk(work)
+
+
+def test_heads_are_bounded_together() -> None:
+    async def work(client: Client) -> None:
+        for number in range(40):
+            await client.send(b"GET / HTTP/1.1\r\nA: " + b"x" * 1_000_000, number)
+        answers = [await client.ended(number) for number in range(30, 40)]
+        assert any(answer.startswith(b"HTTP/1.1 431") or answer == b"" for answer in answers)
+        assert client.api.held <= MAX_HELD + 1_000_000
+
+    talk(work)
+
+
+def test_headers_are_counted() -> None:
+    async def work(client: Client) -> None:
+        await client.send(b"GET / HTTP/1.1\r\n" + b"".join(b"x%d:\r\n" % number for number in range(MAX_HEADERS + 2)))
+        assert (await client.ended()).startswith(b"HTTP/1.1 431")
 
     talk(work)
 

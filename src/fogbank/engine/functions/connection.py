@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 MAX_HEAD = 1024 * 1024 + 256 * 1024  # AWS's clients send up to 1 MiB of X-Ray's causes in a header
+MAX_HEADERS = 200  # of a request, with its trailers
 MAX_PIPELINED = 16
 MAX_CONNECTIONS = 64
 FREE = 200  # requests beyond those of invocations, until an environment's are slowed
@@ -33,7 +34,19 @@ REASONS = {
 class Request:
     """One request. `headers` and `trailers` have lower-case names; `too_large` says that the body was cut off."""
 
-    __slots__ = ("body", "chunks", "headers", "last", "method", "path", "sink", "size", "too_large", "trailers")
+    __slots__ = (
+        "body",
+        "chunks",
+        "headers",
+        "last",
+        "length",
+        "method",
+        "path",
+        "sink",
+        "size",
+        "too_large",
+        "trailers",
+    )
 
     def __init__(self) -> None:
         self.method = b""
@@ -42,7 +55,8 @@ class Request:
         self.trailers: dict[bytes, bytes] = {}
         self.chunks: list[bytes] = []
         self.body = b""
-        self.size = 0
+        self.length = 0  # bytes of the body
+        self.size = 0  # bytes that count as held
         self.too_large = False
         self.last = False  # whether the connection ends with it
         self.sink: Sink | None = None
@@ -58,7 +72,7 @@ class Sink(Protocol):
 
 
 class Api(Protocol):
-    """What answers requests. `held` counts the bytes of bodies that its connections have in memory."""
+    """What answers requests. `held` counts the bytes of requests that its connections have in memory."""
 
     spent: int  # requests, less those that invocations may take
     max_body: int
@@ -82,6 +96,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answering",
         "_api",
+        "_counted",
         "_early",
         "_feeding",
         "_head",
@@ -99,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._answering: Request | None = None
         self._waiting: deque[Request] = deque()
         self._quiet = 0  # bytes since there was something to keep: of heads, of trailers, of framing
+        self._counted = 0  # of those, what counts as held
         self._head = True
         self._feeding = False
         self._early = b""  # an answer that goes out with the next one
@@ -115,7 +131,9 @@ class Connection(asyncio.Protocol):
         self.transport = None
         if self._request.sink:
             self._request.sink.abort()
-        self._api.held -= self._request.size + sum(request.size for request in self._waiting)
+        self._api.held -= self._counted + self._request.size + sum(request.size for request in self._waiting)
+        self._api.held -= self._answering.size if self._answering else 0
+        self._answering = None
         self._waiting.clear()
         self._request = Request()
         self._api.lost(self)
@@ -135,7 +153,9 @@ class Connection(asyncio.Protocol):
         if self._early and self._answering is None and self.transport:
             self.transport.write(self._early)
             self._early = b""
-        if self._quiet > MAX_HEAD:
+        self._api.held += self._quiet - self._counted
+        self._counted = self._quiet
+        if self._quiet > MAX_HEAD or (self._quiet and self._api.held > self._api.max_held):
             self._refuse(431)
 
     def pause_writing(self) -> None:
@@ -145,10 +165,24 @@ class Connection(asyncio.Protocol):
         self.resume()
 
     def on_url(self, url: bytes) -> None:
-        self._request.path += url
+        if self._keep(len(url)):
+            self._request.path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        (self._request.headers if self._head else self._request.trailers)[name.lower()] = value
+        request = self._request
+        if len(request.headers) + len(request.trailers) >= MAX_HEADERS:
+            self._refuse(431)
+        elif self._keep(len(name) + len(value)):
+            (request.headers if self._head else request.trailers)[name.lower()] = value
+
+    def _keep(self, size: int) -> bool:
+        """Whether there is room for so many bytes more of the request; if not, it is refused."""
+        if self._api.held + size > self._api.max_held:
+            self._refuse(413)
+            return False
+        self._request.size += size
+        self._api.held += size
+        return True
 
     def on_headers_complete(self) -> None:
         self._quiet = 0
@@ -165,14 +199,11 @@ class Connection(asyncio.Protocol):
         request = self._request
         if request.sink:
             request.sink.feed(data)
-        elif request.too_large or request.size + len(data) > self._api.max_body:
+        elif request.too_large or request.length + len(data) > self._api.max_body:
             request.too_large = True
-        elif self._api.held + len(data) > self._api.max_held:
-            self._refuse(413)
-        else:
+        elif self._keep(len(data)):
             request.chunks.append(data)
-            request.size += len(data)
-            self._api.held += len(data)
+            request.length += len(data)
 
     def on_message_complete(self) -> None:
         request, self._request = self._request, Request()
@@ -208,6 +239,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(head + body if len(body) < SMALL else head)
             if len(body) >= SMALL:
                 self.transport.write(body)
+        self._api.held -= self._answering.size
         self._api.spent += 1
         if self._api.spent > FREE:
             self._slow()
@@ -220,7 +252,6 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, request: Request) -> None:
         self._answering = request
-        self._api.held -= request.size
         self._api.asked(request, self)
 
     def _slow(self) -> None:

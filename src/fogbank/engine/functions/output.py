@@ -54,7 +54,8 @@ class Output:
         self._write = write
         self._least = least
         self._loop = asyncio.get_running_loop()
-        self._rest = b""
+        self._rest = bytearray()  # a line or a frame that is not whole
+        self._need = 0  # bytes that a frame needs to be whole; 0 for a line
         self._events: list[Event] = []
         self._bytes = 0
         self._tail = b""
@@ -79,8 +80,8 @@ class Output:
             if self._blocked or not self._read():
                 break
         if self._rest and not self._rest.startswith(FRAME):
-            self._line(self._rest)
-            self._rest = b""
+            self._line(bytes(self._rest))
+            self._rest = bytearray()
 
     @property
     def tail(self) -> bytes:
@@ -139,8 +140,21 @@ class Output:
         if not data:
             self._loop.remove_reader(self._pipe)
             return False
-        self._take(self._rest + data)
+        if self._rest:
+            whole = self._makes_whole(data)
+            self._rest += data
+            if not whole:
+                return True
+            data = bytes(self._rest)
+        self._take(data)
         return True
+
+    def _makes_whole(self, data: bytes) -> bool:
+        """Whether what waits may be an event with this: what waits is not looked through again for every byte."""
+        size = len(self._rest) + len(data)
+        if self._need:
+            return size >= self._need
+        return size > MAX_EVENT or b"\n" in data or FRAME[0] in data or FRAME[0] in self._rest[-2:]
 
     def _take(self, data: bytes) -> None:
         start = 0
@@ -149,7 +163,11 @@ class Output:
             if end < 0:
                 break
             start = end
-        self._rest = data[start:]
+        self._rest = bytearray(data[start:])
+        self._need = 0
+        if self._rest.startswith(FRAME):
+            size = int.from_bytes(self._rest[4:8], "big") if len(self._rest) >= FRAME_HEAD else 0
+            self._need = FRAME_HEAD + size
 
     def _frame(self, data: bytes, start: int) -> int:
         """The end of a frame; -1 if it is not whole."""
