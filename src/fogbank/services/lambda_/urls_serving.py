@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 FAILED: Final = b"Internal Server Error"
 
 
-class Broken(Exception):
-    """A streamed answer ended before its end: its connection is closed, so that nobody takes it for whole."""
-
-
 @lambda_.operation("act", "*", takes="UrlId Payload", action=NO_PERMISSION_NEEDED, anonymous=True)
 def invoke_function_url(call: Call, req: Input) -> Awaitable[HttpResponse]:
     """Have the function answer, whatever is asked at its URL."""
@@ -152,15 +148,13 @@ async def plain(pieces: AsyncIterator[bytes], kind: str) -> tuple[Answer, bytes]
 
 
 async def rest(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body of a streamed answer."""
+    """The body of a streamed answer. It ends where the function fails: its status is sent already."""
     async with asking.taken(pieces):
         if first:
             yield first
         async for piece in pieces:
             if piece.startswith(PIECE):
                 yield piece[1:]
-            elif asking.decode_ran(piece[1:]).error:
-                raise Broken
 
 
 def response(answer: Answer, run: Run, found: Opened, body: Any = None) -> HttpResponse:
