@@ -182,3 +182,33 @@ def test_a_version_has_one_qualifier_so_that_no_policy_is_evaded(
     assert code(user.add_permission, FunctionName="f", Qualifier=qualifier, **permission) == "ResourceNotFoundException"
     permit(region, allow("lambda:*"))
     assert user.get_function_configuration(FunctionName="f", Qualifier="1")["Version"] == "1"
+
+
+@pytest.mark.parametrize("name", ["f:$LATEST", f"{ARN}:$LATEST", f"{ACCOUNT}:function:f"])
+def test_another_form_of_its_name_does_not_get_round_what_is_denied(region: LocalRegion, make: Make, name: str) -> None:
+    make()
+    user = user_client(region, "lambda")
+    permit(region, allow("*"), {"Effect": "Deny", "Action": "lambda:*", "Resource": ARN})
+    for call, arguments in (
+        (user.update_function_code, {"ZipFile": hello()}),
+        (user.update_function_configuration, {"Description": "x"}),
+        (user.publish_version, {}),
+        (user.create_alias, {"Name": "a", "FunctionVersion": "$LATEST"}),
+        (user.put_function_concurrency, {"ReservedConcurrentExecutions": 1}),
+        (user.put_function_recursion_config, {"RecursiveLoop": "Allow"}),
+    ):
+        if call == user.put_function_recursion_config and "$" in name:
+            continue  # the model does not let it have a qualifier
+        assert code(call, FunctionName=name, **arguments) == "AccessDeniedException"
+
+
+def test_another_form_of_a_layers_arn_does_not_get_round_what_is_denied(
+    region: LocalRegion, client: Any, role: str
+) -> None:
+    client.publish_layer_version(LayerName="bad", Content={"ZipFile": hello()})
+    user = user_client(region, "lambda")
+    layer = f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:bad"
+    denied = {"Effect": "Deny", "Action": "lambda:CreateFunction", "Resource": "*"}
+    permit(region, allow("*"), denied | {"Condition": {"ForAnyValue:StringLike": {"lambda:Layer": f"{layer}:*"}}})
+    for arn in (f"{layer}:1", f"{layer}:01", f"{layer}:1".replace("arn:aws:", "arn:aws-cn:")):
+        assert code(user.create_function, **given(role, Layers=[arn])) == "AccessDeniedException"

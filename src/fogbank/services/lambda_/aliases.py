@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_WEIGHTED: Final = 1  # versions beside the alias's own
 
 
-@lambda_.operation("write", "function", takes="FunctionName Name FunctionVersion Description RoutingConfig")
+@lambda_.operation("write", "whole", takes="FunctionName Name FunctionVersion Description RoutingConfig")
 def create_alias(call: Call, req: Input) -> dict[str, Any]:
     """Give a version another name."""
     name = whole_of(call, req)
@@ -46,14 +46,14 @@ def create_alias(call: Call, req: Input) -> dict[str, Any]:
     return keep(call, name, made)
 
 
-@lambda_.operation("read", "function", takes="FunctionName Name")
+@lambda_.operation("read", "whole", takes="FunctionName Name")
 def get_alias(call: Call, req: Input) -> dict[str, Any]:
     """What an alias is of."""
     name = whole_of(call, req)
     return told(name, need(call, name, req["Name"]))
 
 
-@lambda_.operation("write", "function", takes="FunctionName Name FunctionVersion Description RoutingConfig RevisionId")
+@lambda_.operation("write", "whole", takes="FunctionName Name FunctionVersion Description RoutingConfig RevisionId")
 def update_alias(call: Call, req: Input) -> dict[str, Any]:
     """Change what a request names of an alias."""
     name = whole_of(call, req)
@@ -71,7 +71,7 @@ def update_alias(call: Call, req: Input) -> dict[str, Any]:
     return keep(call, name, made)
 
 
-@lambda_.operation("write", "function", takes="FunctionName Name")
+@lambda_.operation("write", "whole", takes="FunctionName Name")
 def delete_alias(call: Call, req: Input) -> dict[str, Any]:
     """Take an alias away; one that is not there is deleted already."""
     name = whole_of(call, req)
@@ -82,7 +82,7 @@ def delete_alias(call: Call, req: Input) -> dict[str, Any]:
     return {}
 
 
-@lambda_.operation("scan", "function", takes="FunctionName FunctionVersion Marker MaxItems")
+@lambda_.operation("scan", "whole", takes="FunctionName FunctionVersion Marker MaxItems")
 def list_aliases(call: Call, req: Input) -> dict[str, Any]:
     """A function's aliases by name, or those of one of its versions."""
     name = whole_of(call, req)
@@ -92,9 +92,10 @@ def list_aliases(call: Call, req: Input) -> dict[str, Any]:
 
 def of_function(call: Call, req: Input, name: Name) -> Iterator[tuple[str, Alias]]:
     """The aliases that a request lists."""
-    number = number_of(req["FunctionVersion"]) if "FunctionVersion" in req else None
+    version = req.get("FunctionVersion")
+    number = number_of(version) if version else None
     for _, alias in aliases.scan(call.tx, name.account, name.region, name.name, start_after=after(req)):
-        if number is None or number == alias.version or str(number) in alias.weights:
+        if version is None or number == alias.version or version in alias.weights:
             yield alias.name, alias
 
 

@@ -123,7 +123,7 @@ def config_keys(_call: Call, req: Input) -> dict[str, Value]:
     return {"lambda:codesigningconfigarn": req["CodeSigningConfigArn"]}
 
 
-@lambda_.operation("write", "function", takes="FunctionName CodeSigningConfigArn", also=on_config, keys=config_keys)
+@lambda_.operation("write", "whole", takes="FunctionName CodeSigningConfigArn", also=on_config, keys=config_keys)
 def put_function_code_signing_config(call: Call, req: Input) -> dict[str, Any]:
     """Give a function a configuration, for what is deployed from now on."""
     function = need_function(call.tx, whole_of(call, req))
@@ -132,7 +132,7 @@ def put_function_code_signing_config(call: Call, req: Input) -> dict[str, Any]:
     return {"CodeSigningConfigArn": req["CodeSigningConfigArn"], "FunctionName": function.name}
 
 
-@lambda_.operation("read", "function", takes="FunctionName")
+@lambda_.operation("read", "whole", takes="FunctionName")
 def get_function_code_signing_config(call: Call, req: Input) -> dict[str, Any]:
     """The configuration that a function has; none, if it has none."""
     function = need_function(call.tx, whole_of(call, req))
@@ -140,7 +140,7 @@ def get_function_code_signing_config(call: Call, req: Input) -> dict[str, Any]:
     return {"FunctionName": function.name, **found}
 
 
-@lambda_.operation("write", "function", takes="FunctionName")
+@lambda_.operation("write", "whole", takes="FunctionName")
 def delete_function_code_signing_config(call: Call, req: Input) -> dict[str, Any]:
     """Take a function's configuration away."""
     give(call, need_function(call.tx, whole_of(call, req)), "")

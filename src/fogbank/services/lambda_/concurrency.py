@@ -60,7 +60,7 @@ def reserved_of(tx: Tx, name: Name) -> int | None:
     return found.count if found else None
 
 
-@lambda_.operation("write", "function", takes="FunctionName ReservedConcurrentExecutions")
+@lambda_.operation("write", "whole", takes="FunctionName ReservedConcurrentExecutions")
 def put_function_concurrency(call: Call, req: Input) -> dict[str, Any]:
     """Reserve a number of concurrent invocations for a function; with 0 it cannot be invoked."""
     name = whole_of(call, req)
@@ -76,7 +76,7 @@ def put_function_concurrency(call: Call, req: Input) -> dict[str, Any]:
     return {"ReservedConcurrentExecutions": wanted}
 
 
-@lambda_.operation("read", "function", takes="FunctionName")
+@lambda_.operation("read", "whole", takes="FunctionName")
 def get_function_concurrency(call: Call, req: Input) -> dict[str, Any]:
     """What is reserved for a function."""
     name = whole_of(call, req)
@@ -85,7 +85,7 @@ def get_function_concurrency(call: Call, req: Input) -> dict[str, Any]:
     return {} if found is None else {"ReservedConcurrentExecutions": found}
 
 
-@lambda_.operation("write", "function", takes="FunctionName")
+@lambda_.operation("write", "whole", takes="FunctionName")
 def delete_function_concurrency(call: Call, req: Input) -> dict[str, Any]:
     """Reserve nothing for a function any more."""
     name = whole_of(call, req)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fogbank.core.service import Input
 
 
-@lambda_.operation("read", "function", takes="FunctionName CodeSha256", action="lambda:GetFunction")
+@lambda_.operation("read", "whole", takes="FunctionName CodeSha256", action="lambda:GetFunction")
 def download_function_code(call: Call, req: Input) -> HttpResponse:
     """The zip that a version of a function has as its code, by its SHA-256 in hexadecimal."""
     name, wanted = whole_of(call, req), req["CodeSha256"]

@@ -52,10 +52,10 @@ def creating(call: Call, req: Input) -> list[Permission]:
     return [*found, Permission("lambda:TagResource", arn, req)] if req.get("Tags") else found
 
 
-def creating_keys(_call: Call, req: Input) -> dict[str, Value]:
+def creating_keys(call: Call, req: Input) -> dict[str, Value]:
     """The condition keys of a function that is being made."""
     signing = req.get("CodeSigningConfigArn")
-    return layers_used.keys(req) | ({"lambda:codesigningconfigarn": signing} if signing else {})
+    return layers_used.keys(call, req) | ({"lambda:codesigningconfigarn": signing} if signing else {})
 
 
 def prepare(call: Call, req: Input) -> Callable[[], Looked]:
@@ -82,7 +82,7 @@ def check_new(call: Call, req: Input) -> Name:
 
 @lambda_.operation(
     "write",
-    "function",
+    "whole",
     takes=f"FunctionName Code Publish PackageType Tags CodeSigningConfigArn Architectures {configuration.MEMBERS}",
     also=creating,
     keys=creating_keys,

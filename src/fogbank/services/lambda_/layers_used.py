@@ -32,9 +32,10 @@ def reading(call: Call, req: Input) -> list[Permission]:
     ]
 
 
-def keys(req: Input) -> dict[str, Value]:
-    """The condition key that says which layers a request gives to a function."""
-    return {"lambda:layer": tuple(req["Layers"])} if req.get("Layers") else {}
+def keys(call: Call, req: Input) -> dict[str, Value]:
+    """The condition key that says which layers a request gives to a function, however it writes their ARNs."""
+    names = [layer_names.parse(arn, call.account, call.region) for arn in req.get("Layers", ())]
+    return {"lambda:layer": tuple(name.arn for name in names)} if names else {}
 
 
 def used(call: Call, arns: list[str]) -> tuple[Layer, ...]:

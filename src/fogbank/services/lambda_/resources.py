@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from fogbank.services.lambda_ import granted, layer_names, signed
-from fogbank.services.lambda_.names import function_of
+from fogbank.services.lambda_.names import function_of, whole_of
 from fogbank.services.lambda_.records import functions
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ FUNCTION: Final = re.compile(
 def function(call: Call, req: Input) -> str:
     """The ARN of the addressed function, with the version or alias if the request names one."""
     return function_of(call, req).arn
+
+
+def whole(call: Call, req: Input) -> str:
+    """The ARN of the addressed function, which no version of it stands for: `f:$LATEST` is no other name of f in a policy."""
+    return whole_of(call, req).arn
 
 
 def layer(call: Call, req: Input) -> str:

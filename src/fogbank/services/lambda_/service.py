@@ -9,6 +9,7 @@ lambda_ = Service(
     "lambda",
     resources={
         "function": resources.function,
+        "whole": resources.whole,
         "layer": resources.layer,
         "layer_version": resources.layer_version,
         "signing_config": resources.signing_config,

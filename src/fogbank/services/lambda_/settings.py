@@ -57,7 +57,7 @@ def told_runtime(version: Version) -> dict[str, Any]:
     return made | ({"RuntimeVersionArn": version.runtime_version} if version.runtime_version else {})
 
 
-@lambda_.operation("write", "function", takes="FunctionName RecursiveLoop")
+@lambda_.operation("write", "whole", takes="FunctionName RecursiveLoop")
 def put_function_recursion_config(call: Call, req: Input) -> dict[str, Any]:
     """Let a function be invoked in a loop, or have such loops stopped."""
     function = need_function(call.tx, whole_of(call, req))
@@ -66,7 +66,7 @@ def put_function_recursion_config(call: Call, req: Input) -> dict[str, Any]:
     return {"RecursiveLoop": made.recursion}
 
 
-@lambda_.operation("read", "function", takes="FunctionName")
+@lambda_.operation("read", "whole", takes="FunctionName")
 def get_function_recursion_config(call: Call, req: Input) -> dict[str, Any]:
     """What becomes of a function's recursive loops."""
     return {"RecursiveLoop": need_function(call.tx, whole_of(call, req)).recursion}

@@ -48,7 +48,7 @@ def find(call: Call, arn: str) -> Function | SigningConfig:
     parsed = FUNCTION.fullmatch(arn)
     if parsed is None:
         config = signed.find(call.tx, arn)
-        if config is not None:
+        if config is not None and config.region == call.region:
             return config
         if ":code-signing-config:" in arn:
             raise not_found(f"The CodeSigningConfig {arn} cannot be found.")

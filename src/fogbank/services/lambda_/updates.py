@@ -53,7 +53,7 @@ def prepare(call: Call, req: Input) -> Callable[[], Looked]:
 
 @lambda_.operation(
     "write",
-    "function",
+    "whole",
     takes="FunctionName ZipFile S3Bucket S3Key S3ObjectVersion S3ObjectStorageMode ImageUri SourceKMSKeyArn Architectures Publish "
     "DryRun RevisionId",
     prepare=prepare,
@@ -96,10 +96,10 @@ def passing(call: Call, req: Input) -> list[Permission]:
 
 @lambda_.operation(
     "write",
-    "function",
+    "whole",
     takes=f"FunctionName RevisionId {configuration.MEMBERS}",
     also=passing,
-    keys=lambda _call, req: layers_used.keys(req),
+    keys=layers_used.keys,
     prepare=lambda _call, _req: available,  # looks for interpreters, once
 )
 def update_function_configuration(call: Call, req: Input) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def delete_function_url_config(call: Call, req: Input) -> dict[str, Any]:
     return {}
 
 
-@lambda_.operation("read", "function", takes="FunctionName Marker MaxItems")
+@lambda_.operation("read", "whole", takes="FunctionName Marker MaxItems")
 def list_function_url_configs(call: Call, req: Input) -> dict[str, Any]:
     """The URLs of a function, and of its aliases."""
     name = whole_of(call, req)

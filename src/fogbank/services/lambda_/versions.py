@@ -11,7 +11,7 @@ from fogbank.services.lambda_ import keeping, publishing, told
 from fogbank.services.lambda_.errors import invalid
 from fogbank.services.lambda_.functions import qualified
 from fogbank.services.lambda_.listing import after_number, paged
-from fogbank.services.lambda_.names import function_of, whole_of
+from fogbank.services.lambda_.names import whole_of
 from fogbank.services.lambda_.records import ACTIVE, versions
 from fogbank.services.lambda_.resolving import need, need_function
 from fogbank.services.lambda_.service import lambda_
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fogbank.services.lambda_.records import Version
 
 
-@lambda_.operation("write", "function", takes="FunctionName CodeSha256 Description RevisionId")
+@lambda_.operation("write", "whole", takes="FunctionName CodeSha256 Description RevisionId")
 def publish_version(call: Call, req: Input) -> dict[str, Any]:
     """Make a version of what $LATEST is now; the newest one is told if nothing changed since."""
     latest = need(call.tx, whole_of(call, req)).version
@@ -43,10 +43,10 @@ def check_code(req: Input, latest: Version) -> None:
         )
 
 
-@lambda_.operation("scan", "function", takes="FunctionName Marker MaxItems")
+@lambda_.operation("scan", "whole", takes="FunctionName Marker MaxItems")
 def list_versions_by_function(call: Call, req: Input) -> dict[str, Any]:
     """A function's versions, $LATEST first."""
-    name = function_of(call, req)
+    name = whole_of(call, req)
     need_function(call.tx, name)
     found = versions.scan(call.tx, name.account, name.region, name.name, start_after=after_number(req))
     pairs = ((version.number, version) for _, version in found)
