@@ -327,7 +327,7 @@ def test_events_for_a_function_that_is_closed_are_told_at_once(region: LocalRegi
 
 
 def test_one_slow_function_does_not_hold_up_others(
-    region: LocalRegion, functions: Any, pool: Pool, seen: list[Any]
+    region: LocalRegion, functions: Any, pool: Pool, seen: list[Any], monkeypatch: Any
 ) -> None:
     import asyncio
 
@@ -340,13 +340,42 @@ def test_one_slow_function_does_not_hold_up_others(
             await gate.wait()
         return await invoke(spec, invocation)
 
-    pool.invoke = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(pool, "invoke", slowly)
     pool.does["slow"] = lambda event: event
     for number in range(30):
         send(functions, number, "slow")
     send(functions, "x")
     eventually(lambda: seen == ["x"])
     eventually(lambda: len(waiting(region)) == 30)
+    region.run(_set(gate))
+    eventually(lambda: not waiting(region))
+
+
+def test_functions_that_take_all_there_is_leave_one_to_each(
+    region: LocalRegion, functions: Any, pool: Pool, monkeypatch: Any
+) -> None:
+    import asyncio
+
+    from fogbank.services.lambda_ import dispatcher
+
+    monkeypatch.setattr(dispatcher, "AT_ONCE", 5)
+    gate = asyncio.Event()
+    invoke = pool.invoke
+    seen: list[Any] = []
+
+    async def slowly(spec: Any, invocation: Any) -> Any:
+        if spec.name == "all":
+            await gate.wait()
+        return await invoke(spec, invocation)
+
+    monkeypatch.setattr(pool, "invoke", slowly)
+    plant(region, "all")
+    plant(region, "z")
+    pool.does |= {"all": lambda event: event, "z": seen.append}
+    for number in range(20):
+        send(functions, number, "all")
+    send(functions, "x", "z")
+    eventually(lambda: seen == ["x"])
     region.run(_set(gate))
     eventually(lambda: not waiting(region))
 

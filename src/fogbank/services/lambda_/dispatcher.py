@@ -97,16 +97,19 @@ class Dispatcher:
         now = self._ctx.region.clock.now()
         with self._ctx.region.store.snapshot() as tx:
             for line in queue.lines(tx):
-                if len(self._tasks) >= AT_ONCE:
-                    return
                 lane = self._lanes.setdefault(line, Lane())
-                free = min(int(lane.window) - len(lane.busy), AT_ONCE - len(self._tasks))
+                free = self._free(lane)
                 if free > 0:
                     due = queue.due(tx, line, now, free + len(lane.busy))
                     for one in [one for one in due if one.id not in lane.busy][:free]:
                         self._begin(lane, one)
         for line in [line for line, lane in self._lanes.items() if not lane.busy]:
             del self._lanes[line]
+
+    def _free(self, lane: Lane) -> int:
+        """How many more of a function may begin. One may where none is at work, whatever others have begun, up to as many again."""
+        free = min(int(lane.window) - len(lane.busy), AT_ONCE - len(self._tasks))
+        return max(free, 0 if lane.busy or len(self._tasks) >= 2 * AT_ONCE else 1)
 
     def _begin(self, lane: Lane, one: Waiting) -> None:
         lane.busy.add(one.id)
