@@ -172,6 +172,21 @@ def test_the_oldest_segments_go_when_all_take_too_much(
     assert told["fogbank_logs_disk_bytes"] <= limit
 
 
+def test_what_is_in_no_segment_yet_goes_too(region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(logs, "old")
+    make(logs, "new")
+    now = now_of(region)
+    for age, group in ((3, "old"), (2, "new"), (1, "old")):
+        put(logs, events(f"{age}" * 5000, at=now - age * 1000), STREAM, group)
+    limit = tally(region, "old").disk + tally(region, "new").disk - 1
+    monkeypatch.setattr(
+        region.background, "options", msgspec.structs.replace(region.background.options, logs_size=limit)
+    )
+    region.settle()
+    assert [message[:1] for message in filtered(logs, "old")] == ["1"]
+    assert [message[:1] for message in filtered(logs, "new")] == ["2"]
+
+
 def test_metrics_tell_what_there_is(region: LocalRegion, logs: Any) -> None:
     make(logs)
     put(logs, events("12345", at=now_of(region)))

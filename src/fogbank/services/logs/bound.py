@@ -1,6 +1,5 @@
-"""How much all groups take on disk, and that it is not more than the operator lets them: the oldest segments go first.
-
-What is in no segment yet is little of each group, and stays. Whatever is removed is told in the log and in metrics.
+"""How much all groups take on disk, and that it is not more than the operator lets them: the oldest events go first, a segment or a
+chunk at a time. Whatever is removed is told in the log and in metrics.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fogbank.core.service import Gauge
-from fogbank.services.logs.purge import drop_segment
-from fogbank.services.logs.records import segments, tallies
+from fogbank.services.logs.purge import drop_chunk, drop_segment
+from fogbank.services.logs.records import chunks, segments, tallies
 from fogbank.services.logs.service import logs
 from fogbank.store.record import Record
 from fogbank.store.table import Table
@@ -25,26 +24,33 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fogbank.core.background import Background
-    from fogbank.services.logs.records import Segment
     from fogbank.store.api import Tx
 
-    Row = tuple[tuple[Any, ...], Segment]
-
 EVERY: Final = 30.0  # seconds
-BATCH: Final = 200  # segments that are removed in a transaction
+BATCH: Final = 200  # segments and chunks that are removed in a transaction
 _log = logging.getLogger("fogbank.logs")
 
 
 class Usage(Record, version=1):
-    """What all groups have, as of the last count; and what was removed because it was too much: segments, events, bytes on disk."""
+    """What all groups have, as of the last count; and what was removed because it was too much: parts, events, bytes on disk."""
 
     groups: int = 0
     events: int = 0
     raw: int = 0
     disk: int = 0
-    removed_segments: int = 0
+    removed: int = 0
     removed_events: int = 0
     removed_disk: int = 0
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A segment or a chunk: the time of its last event, its place, its events, its bytes on disk."""
+
+    last: int
+    where: tuple[Any, ...]
+    events: int
+    disk: int
+    chunk: bool
 
 
 usages = Table("logs.usage", Usage)  # one, without a key
@@ -52,7 +58,7 @@ usages = Table("logs.usage", Usage)  # one, without a key
 
 @logs.chore(EVERY)
 async def hold_bound(background: Background) -> None:
-    """Count what there is, and remove the oldest segments of all groups while it is too much."""
+    """Count what there is, and remove the oldest events of all groups while it is too much."""
     home, limit = background.region, background.options.logs_size
     before, usage = await asyncio.to_thread(counted, background)
     if usage != before:
@@ -81,20 +87,23 @@ def counted(background: Background) -> tuple[Usage, Usage]:
 
 
 def remove(tx: Tx, usage: Usage, limit: int, now: datetime) -> Usage | None:
-    """Remove some of the oldest segments; what there is then. None if there are no segments."""
+    """Remove some of the oldest segments and chunks; what there is then. None if there is nothing to remove."""
     events = disk = number = 0
-    for where, segment in oldest(tx):
+    for row in oldest(tx):
         if usage.disk - disk <= limit or number == BATCH:
             break
-        drop_segment(tx, where, now)
-        events, disk, number = events + segment.count, disk + segment.size, number + 1
+        if row.chunk:
+            drop_chunk(tx, row.where)
+        else:
+            drop_segment(tx, row.where, now)
+        events, disk, number = events + row.events, disk + row.disk, number + 1
     if not number:
         return None
     after = msgspec.structs.replace(
         usage,
         events=usage.events - events,
         disk=usage.disk - disk,
-        removed_segments=usage.removed_segments + number,
+        removed=usage.removed + number,
         removed_events=usage.removed_events + events,
         removed_disk=usage.removed_disk + disk,
     )
@@ -103,14 +112,21 @@ def remove(tx: Tx, usage: Usage, limit: int, now: datetime) -> Usage | None:
 
 
 def oldest(tx: Tx) -> Iterator[Row]:
-    """The segments of all groups, by the time of their last event."""
+    """The segments and chunks of all groups, by the time of their last event."""
     of_groups = [of_group(tx, int(where[0])) for where, _ in tallies.scan(tx)]
-    return heapq.merge(*of_groups, key=lambda row: (row[0][1], row[0]))
+    return heapq.merge(*of_groups, key=lambda row: row.last)
 
 
-def of_group(tx: Tx, group: int) -> Iterator[Row]:
-    """The segments of a group, by the time of their last event; BATCH at most."""
-    return iter(list(segments.scan(tx, group, limit=BATCH)))
+def of_group(tx: Tx, group: int) -> list[Row]:
+    """The oldest segments and the first chunks of a group, by the time of their last event; BATCH of each at most."""
+    found = [
+        Row(one.last, where, one.count, one.size, chunk=False) for where, one in segments.scan(tx, group, limit=BATCH)
+    ]
+    found += [
+        Row(one.last, where, one.count, one.size, chunk=True) for where, one in chunks.scan(tx, group, limit=BATCH)
+    ]
+    found.sort(key=lambda row: row.last)
+    return found
 
 
 def gauges(tx: Tx) -> Iterator[Gauge]:
