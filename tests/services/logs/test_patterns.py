@@ -369,6 +369,24 @@ def test_an_automaton_keeps_few_nodes() -> None:
     assert regex.matches("abbaabbbab" * 5000 + "abbbbbbbbbc")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{ $.a = ERROR }", '{"a": "\\u0045RROR"}'),
+        ('{ $.a = "x/y" }', '{"a": "x\\/y"}'),
+        ("{ $.a = 1e3 }", '{"a": 1000}'),
+        ("{ $.a = 1e+22 }", '{"a": 10000000000000000000000}'),
+        ('{ $.a = "1e+22" }', '{"a": 1.0e22}'),
+        ("{ $.a = true }", '{"a": true}'),
+        ("{ $.a = b || $.c = d }", '{"a": "b"}'),
+        ("{ $.a != b }", '{"a": "c"}'),
+        ("{ $.a = é* }".replace("é*", '"é*"'), '{"a": "\\u00e9x"}'),
+    ],
+)
+def test_json_is_matched_however_it_is_written(text: str, message: str) -> None:
+    assert pattern(text).matches(message)
+
+
 def test_json_that_is_none() -> None:
     for message in ("", "x", "[1]", "{", "{'a': 1}", '{"a": NaN}', '{"a": "\ud800"}', "null"):
         assert not pattern("{ $.a = * }").matches(message)

@@ -11,6 +11,7 @@ import pytest
 
 from fogbank.core import destinations
 from fogbank.core.errors import AwsError
+from fogbank.services import registry
 from fogbank.services.logs.subscription_filters import cursors
 from services.helpers import code, refusal
 from services.logs.made import GROUP, STREAM, events, make, now_of, put, seal_all
@@ -64,6 +65,7 @@ class Functions:
 @pytest.fixture
 def functions(region: LocalRegion, monkeypatch: pytest.MonkeyPatch) -> Functions:
     made = Functions()
+    registry.services()  # they register themselves as they are loaded
     monkeypatch.setitem(destinations._known, "lambda", made)
     return made
 
@@ -242,6 +244,18 @@ def test_a_deleted_stream_or_filter_or_group_holds_nothing_up(
     assert functions.texts == ["there"]
     with region.region.store.snapshot() as tx:
         assert not list(cursors.scan(tx))
+
+
+def test_a_function_that_would_invoke_itself_is_told_of(
+    logs: Any, functions: Functions, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(logs)
+    subscribe(logs)
+    assert "writes to" not in caplog.text
+    make(logs, "/aws/lambda/f")
+    own = {"logGroupName": "/aws/lambda/f", "filterName": "sub", "filterPattern": "", "destinationArn": FUNCTION}
+    logs.put_subscription_filter(**own)
+    assert "a function is subscribed to the log group that it writes to" in caplog.text
 
 
 def test_a_changed_filter_goes_on_where_it_is(region: LocalRegion, logs: Any, functions: Functions) -> None:

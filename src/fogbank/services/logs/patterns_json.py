@@ -19,7 +19,8 @@ from fogbank.services.logs.patterns_values import MOST_DEPTH, Tokens, unquote
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Test = Callable[[Any], bool]
+    # A test, and what a message without backslashes contains of which it is true.
+    Hinted = tuple[Callable[[Any], bool], tuple[str, ...]]
 
 EVERY: Final = None  # a step to any element or member
 MOST_WILD: Final = 3  # wildcards of selectors in a pattern
@@ -37,7 +38,7 @@ class JsonPattern:
         self._tokens = Tokens(text)
         self._wild = 0
         self.selectors: dict[str, tuple[Step, ...]] = {}
-        self._test = self._either(0)
+        self._test, self._hints = self._either(0)
         if self._tokens.next.kind != "end":
             raise wrong()
         self.regexes = self._tokens.regexes
@@ -45,6 +46,10 @@ class JsonPattern:
 
     def matches(self, message: str) -> bool:
         """Whether the expression is true of a message."""
+        if "\\" not in message:  # then strings are written as they are
+            for hint in self._hints:
+                if hint not in message:
+                    return False
         found = read(message)
         return found is not None and self._test(found)
 
@@ -55,19 +60,24 @@ class JsonPattern:
         texts = {name: as_text(value) for name, value in values.items()}
         return {name: text for name, text in texts.items() if text is not None}
 
-    def _either(self, depth: int) -> Test:
+    def _either(self, depth: int) -> Hinted:
         tests = [self._both(depth)]
         while self._tokens.take("op", "||"):
             tests.append(self._both(depth))
-        return tests[0] if len(tests) == 1 else lambda document: any(test(document) for test in tests)
+        if len(tests) == 1:
+            return tests[0]
+        return lambda document: any(test(document) for test, _ in tests), ()
 
-    def _both(self, depth: int) -> Test:
+    def _both(self, depth: int) -> Hinted:
         tests = [self._one(depth)]
         while self._tokens.take("op", "&&"):
             tests.append(self._one(depth))
-        return tests[0] if len(tests) == 1 else lambda document: all(test(document) for test in tests)
+        if len(tests) == 1:
+            return tests[0]
+        hints = tuple(hint for _, found in tests for hint in found)
+        return lambda document: all(test(document) for test, _ in tests), hints
 
-    def _one(self, depth: int) -> Test:
+    def _one(self, depth: int) -> Hinted:
         if not self._tokens.take("op", "("):
             return self._condition()
         if depth >= MOST_DEPTH:
@@ -76,26 +86,26 @@ class JsonPattern:
         self._tokens.need("op", ")")
         return inner
 
-    def _condition(self) -> Test:
+    def _condition(self) -> Hinted:
         steps = self._selector()
         if self._tokens.take("word", "NOT"):
             self._tokens.need("word", "EXISTS")
-            return lambda document: next(follow(document, steps), _MISSING) is _MISSING
+            return lambda document: next(follow(document, steps), _MISSING) is _MISSING, ()
         if self._tokens.take("word", "IS"):
             wanted = CONSTANTS[self._tokens.need("word", *CONSTANTS).upper()]
-            return lambda document: any(value is wanted for value in follow(document, steps))
+            return lambda document: any(value is wanted for value in follow(document, steps)), ()
         return self._comparison(steps)
 
-    def _comparison(self, steps: tuple[Step, ...]) -> Test:
+    def _comparison(self, steps: tuple[Step, ...]) -> Hinted:
         operator = self._tokens.operator()
-        test = self._tokens.operand(operator).test
-        wanted = operator != "!="
+        operand = self._tokens.operand(operator)
+        test, wanted = operand.test, operator != "!="
 
         def compare(document: Any) -> bool:
             texts = map(as_text, follow(document, steps))
             return any(text is not None and test(text) is wanted for text in texts)
 
-        return compare
+        return compare, (operand.literal,) if wanted and is_plain(operand.literal) else ()
 
     def _selector(self) -> tuple[Step, ...]:
         text = self._tokens.need("selector")
@@ -107,6 +117,16 @@ class JsonPattern:
 
 
 CONSTANTS: Final[dict[str, bool | None]] = {"NULL": None, "TRUE": True, "FALSE": False}
+
+
+def is_plain(literal: str) -> bool:
+    """Whether a value that contains this is a string, which is written in JSON as it is: numbers may be written otherwise."""
+    return (
+        literal.isascii()
+        and literal.isprintable()
+        and '"' not in literal
+        and any(map(str.isalpha, literal.lower().replace("e", "")))
+    )
 
 
 def _steps(text: str) -> Iterator[Step]:

@@ -4,13 +4,15 @@ AWS checks a destination when the filter is put, and so do we: it has to be ther
 group. AWS also sends streams a control message, to see whether they answer; what is sent to a function here is durable before it
 answers, so that there is nothing to see.
 
-A function that is subscribed to the group that it logs to invokes itself for ever, as on AWS, which does not protect from that either.
+A function that is subscribed to the group that it logs to invokes itself for ever, as on AWS, which does not protect from that either;
+the region's log says so once, when the filter is put.
 
 Source: API Reference, PutSubscriptionFilter; CloudWatch Logs User Guide, "Log group-level subscription filters".
 """
 
 from __future__ import annotations
 
+import logging
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 MOST: Final = 2  # of a group
 PAGE: Final = 50
 BY_STREAM: Final = "ByLogStream"
+_log = logging.getLogger("fogbank.logs")
 NOT_EXECUTED: Final = (
     "Could not execute the lambda function. "
     "Make sure you have given CloudWatch Logs permission to execute your function."
@@ -86,6 +89,9 @@ def put_subscription_filter(call: Call, req: Input) -> dict[str, Any]:
     if known is None and len(list(subscriptions.scan(call.tx, group.id))) >= MOST:
         raise too_many("Resource limit exceeded.")
     check_regexes(call.tx, group, pattern, ("subscription", name))
+    if arn.split(":")[6:7] == [group.name.removeprefix("/aws/lambda/")]:
+        fields = {"group": group.arn, "arn": arn}
+        _log.warning("a function is subscribed to the log group that it writes to", extra={"fields": fields})
     made = Subscription(
         name=name,
         id=known.id if known else call.ids.uuid(),
