@@ -96,9 +96,10 @@ class Dispatcher:
         """Begin as many invocations as may run."""
         now = self._ctx.region.clock.now()
         with self._ctx.region.store.snapshot() as tx:
-            for line in queue.lines(tx):
+            lines = list(queue.lines(tx))
+            for line in lines:
                 lane = self._lanes.setdefault(line, Lane())
-                free = self._free(lane)
+                free = self._free(lane, AT_ONCE // len(lines))
                 if free > 0:
                     due = queue.due(tx, line, now, free + len(lane.busy))
                     for one in [one for one in due if one.id not in lane.busy][:free]:
@@ -106,10 +107,11 @@ class Dispatcher:
         for line in [line for line, lane in self._lanes.items() if not lane.busy]:
             del self._lanes[line]
 
-    def _free(self, lane: Lane) -> int:
-        """How many more of a function may begin. One may where none is at work, whatever others have begun, up to as many again."""
-        free = min(int(lane.window) - len(lane.busy), AT_ONCE - len(self._tasks))
-        return max(free, 0 if lane.busy or len(self._tasks) >= 2 * AT_ONCE else 1)
+    def _free(self, lane: Lane, share: int) -> int:
+        """How many more of a function may begin: of its share some may, whatever others have begun before."""
+        wanted, begun = int(lane.window) - len(lane.busy), len(self._tasks)
+        fair = min(max(share, 1) - len(lane.busy), 2 * AT_ONCE - begun)
+        return min(wanted, max(AT_ONCE - begun, fair))
 
     def _begin(self, lane: Lane, one: Waiting) -> None:
         lane.busy.add(one.id)
