@@ -190,6 +190,18 @@ def test_provisioned_environments_are_there_before_they_are_asked_for(running: R
     running(work)
 
 
+def test_provisioning_twice_makes_no_more(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        await asyncio.gather(functions.pool.provision(spec, 3), functions.pool.provision(spec, 3))
+        assert functions.pool.status().environments == 3
+        await functions.pool.provision(spec, 1)
+        await functions.until(lambda: functions.pool.status().environments == 1)
+        assert functions.pool.status().provisioned == {spec.key: 1}
+
+    running(work, limits=Limits(idle=0.1))
+
+
 def test_provisioned_environments_that_die_are_replaced(running: Run) -> None:
     async def work(functions: Functions) -> None:
         spec = functions.make(WHO)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fogbank.engine.functions.spec import Network
 
 MAX_CONNECTIONS = 128  # of one environment
-WAITING = 256 * 1024  # bytes that one side sent while the other was not connected yet
+WAITING = 64 * 1024  # bytes that one side sent and the other does not take yet, besides what is read at once
 
 
 class End(asyncio.Protocol):

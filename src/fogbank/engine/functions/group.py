@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from fogbank.engine.functions.environment import PROVISIONED
+from fogbank.engine.functions.environment import ON_DEMAND, PROVISIONED
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,12 +25,18 @@ class Group:
         self.waiters: deque[tuple[asyncio.Future[Environment], float]] = deque()  # with the times since when
         self.starting = 0
         self.target = 0  # environments to be provisioned
+        self.preparing = 0  # of them, those that are on their way
         self.retired = False
 
     @property
     def provisioned(self) -> list[Environment]:
         """The environments that were initialised ahead."""
         return [environment for environment in self.environments if environment.how == PROVISIONED]
+
+    def trim(self) -> None:
+        """Provisioned environments beyond the target are from now on like any other: they go when they have been idle."""
+        for environment in self.provisioned[self.target :]:
+            environment.how = ON_DEMAND
 
     @property
     def empty(self) -> bool:

@@ -68,11 +68,13 @@ class Pool:
         """Have `count` environments initialised ahead, from now on; 0 ends it. Raises Provisioned and Unavailable."""
         group = self._group(spec)
         group.target = count
-        surplus = group.provisioned[count:]
-        for environment in surplus:
-            environment.how = ON_DEMAND  # goes when it has been idle, like any other
+        group.trim()
         while not self._closed and group.target == count and len(group.provisioned) < count:
-            await self._provision_one(group)
+            missing = count - len(group.provisioned) - group.preparing
+            if missing > 0:
+                await self._provision(group, missing)
+            else:
+                await asyncio.sleep(TICK / 10)  # another call prepares them
         self._forget(group)
 
     async def warm(self, runtime: str) -> None:
@@ -85,6 +87,7 @@ class Pool:
         if group:
             group.retired = True
             group.target = 0
+            group.trim()
             for environment in list(group.idle):
                 self._discard(environment)
             self._forget(group)
@@ -216,9 +219,25 @@ class Pool:
         group.environments.add(environment)
         return environment
 
+    async def _provision(self, group: Group, count: int) -> None:
+        group.preparing += count
+        try:
+            made = await asyncio.gather(*(self._provision_one(group) for _ in range(count)), return_exceptions=True)
+        finally:
+            group.preparing -= count
+        failed = next((result for result in made if result is not None), None)
+        if failed:
+            group.target = 0
+        group.trim()  # the target may have changed meanwhile
+        if failed:
+            self._forget(group)
+            raise failed
+
     async def _provision_one(self, group: Group) -> None:
         while not self._closed and not (self._starting < self._limits.starts and self._room(group.spec)):
             await asyncio.sleep(TICK / 10)
+        if self._closed:
+            raise Unavailable("the region is stopping")
         self._reserve(group)
         environment = await self._made(group, PROVISIONED)
         failure = environment.init_failure
@@ -280,6 +299,7 @@ class Pool:
             await self.provision(group.spec, group.target)
         except Exception:  # whatever the hooks raise, too
             group.target = 0
+            group.trim()
 
     def _forget(self, group: Group) -> None:
         if group.empty:
