@@ -190,6 +190,21 @@ def test_nothing_is_left_when_unpacking_fails(region: LocalRegion, make: Make, m
     assert found(region) == [name]
 
 
+def test_code_leaves_room_on_the_disk(
+    region: LocalRegion, client: Any, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function waits until there is room."""
+    monkeypatch.setattr(unpacked, "RESERVE", 1 << 60)
+    client.create_function(FunctionName="f", Runtime="python3.11", Handler="a.h", Role=role, Code={"ZipFile": hello()})
+    region.settle()
+    assert client.get_function_configuration(FunctionName="f")["State"] == "Pending"
+    assert found(region) == []
+    monkeypatch.undo()
+    region.advance(seconds=30)
+    region.settle()
+    assert client.get_function_configuration(FunctionName="f")["State"] == "Active"
+
+
 def test_a_package_that_is_not_there(region: LocalRegion, make: Make) -> None:
     make()
     with pytest.raises(Lost):

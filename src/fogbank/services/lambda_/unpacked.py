@@ -11,6 +11,7 @@ some of its bytes, and is made anew. The zip's hash is checked before, and each 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 NEW: Final = "new-"
+BLOCK: Final = 4096  # bytes that any file takes
+RESERVE: Final = 256 << 20  # bytes of the disk that code leaves to others
 HOUR: Final = 3600.0
 _log = logging.getLogger("fogbank.lambda")
 _at_work: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
@@ -113,7 +116,16 @@ def make(region: Region, package: str, tree: Path) -> None:
     with code.opened(region.blobs, content) as data:
         if sha256(data).hexdigest() != package:
             raise Lost(f"package {package} is damaged")
-        unpack(data, archive.read(data, code.LARGEST_UNZIPPED), tree)
+        entries = archive.read(data, code.LARGEST_UNZIPPED)
+        check_space(entries, tree.parent)
+        unpack(data, entries, tree)
+
+
+def check_space(entries: list[Entry], directory: Path) -> None:
+    """Raise OSError where a zip would fill the disk: others write to it, too."""
+    wanted = sum(entry.size + BLOCK for entry in entries)
+    if shutil.disk_usage(directory).free < wanted + RESERVE:
+        raise OSError(errno.ENOSPC, f"{wanted} bytes of code do not fit on the disk")
 
 
 def unpack(data: Buffer, entries: list[Entry], tree: Path) -> None:
