@@ -104,7 +104,13 @@ def test_what_a_program_says_it_is(tmp_path: Path, name: str, script: str, found
     program.chmod(0o755)
     answer = runtimes._ask(program)
     assert (answer.name if answer else None) == found
-    assert not answer or answer.prefixes == (tmp_path,)
+    assert not answer or answer.prefixes == (program.parent,)
+
+
+def test_an_interpreter_in_a_home_shows_nothing_of_the_rest(tmp_path: Path) -> None:
+    for name in ("bin", "lib", ".ssh", "share"):
+        (tmp_path / name).mkdir()
+    assert runtimes._prefixes([tmp_path, tmp_path]) == (tmp_path / "bin", tmp_path / "lib")
 
 
 def run(test: Any) -> None:

@@ -18,6 +18,7 @@ _PLACES = (
     "~/.nvm/versions/node/*/bin", "~/.volta/tools/image/node/*/bin", "~/.local/bin",
 )  # fmt: skip
 _SHOWN = ("/usr", "/bin", "/lib", "/lib64")  # in every sandbox
+_PARTS = ("bin", "lib", "lib64", "ssl")  # of an installation, what its interpreter needs
 _ASK = (
     "import sys, ctypes; "
     "print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.base_prefix, sys.base_exec_prefix, sep='\\n')"
@@ -68,6 +69,8 @@ def _ask(program: Path) -> Interpreter | None:
 
 
 def _prefixes(directories: list[Path]) -> tuple[Path, ...]:
-    """Those that a sandbox does not show anyway."""
-    found = (each for each in dict.fromkeys(directories) if not any(each.is_relative_to(shown) for shown in _SHOWN))
-    return tuple(found)
+    """What of installations is shown in a sandbox that shows it not anyway: programs, libraries, certificates. No more: an
+    interpreter may be in ~/bin or ~/.local/bin, where the rest is its owner's.
+    """
+    parts = [each / part for each in dict.fromkeys(directories) for part in _PARTS]
+    return tuple(each for each in parts if each.is_dir() and not any(each.is_relative_to(shown) for shown in _SHOWN))
