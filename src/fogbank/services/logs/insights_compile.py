@@ -65,6 +65,8 @@ def field(node: Field, scope: Scope) -> Getter:
     name = node.name
     if name in scope.made:
         return _made(name)
+    if name.startswith("@") and name[1:] in scope.made and name not in SYSTEM and name not in FUNCTION_FIELDS:
+        return _made(name[1:])  # as AWS's own examples name what a regular expression's groups made
     parts = name.split(".")
     for size in range(len(parts) - 1, 0, -1):
         head, rest = ".".join(parts[:size]), ".".join(parts[size:])

@@ -164,6 +164,8 @@ def _parts(text: str) -> list[str]:
 
 def split(message: str) -> list[str]:
     """The words of a message."""
+    if "[" not in message and '"' not in message:
+        return [word for word in message.split(" ", 2 * MOST_WORDS) if word]
     words: list[str] = []
     at, end = 0, len(message)
     unclosed: set[str] = set()  # brackets that nothing closes from here on
