@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.xdist_group("functions")]
 
 FOGBANK = Path(sys.executable).with_name("fogbank")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 RUNNERS = 60
 SECONDS = 240  # a busy machine is slow; what takes longer hangs
 
@@ -89,7 +92,15 @@ def check_pages(live: Live, document: dict[str, Any]) -> None:
         assert look(live, f"bib/{code}").startswith("<svg")
 
 
-def test_files_arrive_and_results_are_there(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_in_a_browser(made: Deployment, profile: Path) -> None:
+    """Chromium opens the published page at its address, and its script has run."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+    options = [f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom", f"{made.url}/"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert f"{RUNNERS} of {RUNNERS} shown" in done.stdout, done.stdout[:2000] + done.stderr[-2000:]
+
+
+def test_files_arrive_and_results_are_there(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", live.endpoint)
     made = Deployment("race", boto3.Session(live.key, live.secret, region_name="us-east-1"))
     made.deploy()
@@ -98,6 +109,8 @@ def test_files_arrive_and_results_are_there(live: Live, monkeypatch: pytest.Monk
     upload(live, files)
     document = wait(lambda: settled(live, truth))
     check_pages(live, document)
+    if CHROMIUM:
+        check_in_a_browser(made, tmp_path / "profile")
     first = document["results"][0]["bib"]
     upload(live, {"corrections-9.csv": f"bib,action\n{first},dsq\n".encode()})
     truth[first] = {"wave": truth[first]["wave"], "status": "DSQ"}
@@ -121,6 +134,17 @@ def test_files_arrive_and_results_are_there(live: Live, monkeypatch: pytest.Monk
     assert live.client("s3").list_buckets()["Buckets"] == []
     assert live.client("lambda").list_functions()["Functions"] == []
     assert live.client("iam").list_roles()["Roles"] == []
+
+
+def test_a_kill_in_the_middle_of_the_pages(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control process, with all its sandboxes, is killed while pages are written: the events come again, and it is finished."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", live.endpoint)
+    Deployment("race", boto3.Session(live.key, live.secret, region_name="us-east-1")).deploy()
+    files, truth = generate(200, seed=4)
+    upload(live, files)
+    wait(lambda: look(live, "index.html"))
+    os.kill(live.runtime()["children"]["control"]["pid"], signal.SIGKILL)
+    check_pages(live, wait(lambda: settled(live, truth)))
 
 
 @pytest.mark.xdist_group("terraform")

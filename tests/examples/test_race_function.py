@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import threading
+import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,12 +43,13 @@ def upload(s3: Any, files: dict[str, Any]) -> None:
         s3.put_object(Bucket="race-reads", Key=key, Body=body)
 
 
-def happen(*keys: str) -> dict[str, Any]:
+def happen(*keys: str, id_: str = "") -> dict[str, Any]:
     """An event, as S3 tells it."""
+    context = SimpleNamespace(aws_request_id=id_ or str(uuid.uuid4()))
     records = [
         {"eventSource": "aws:s3", "s3": {"bucket": {"name": "race-reads"}, "object": {"key": key}}} for key in keys
     ]
-    told: dict[str, Any] = handler.handle({"Records": records}, None)
+    told: dict[str, Any] = handler.handle({"Records": records}, context)
     return told
 
 
@@ -155,12 +158,39 @@ def test_another_address_makes_other_codes(s3: Any, monkeypatch: pytest.MonkeyPa
 
 def test_one_invocation_writes_pages_and_the_others_leave_it_to_that(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(s3, FILES)
-    place = handler.Place("race-reads", "race-site", URL)
+    place = handler.Place("race-reads", "race-site", URL, "one")
     handler.claim(place, handler.BUSY)
     assert happen("reads-1.csv")["race-reads"] == {"revision": 1, "written": 1, "left": True}
     assert "index.html" not in site(s3)
     monkeypatch.setattr(handler, "SILENCE", -60.0)
     assert happen("reads-1.csv")["race-reads"] == {"revision": 1, "written": 7, "left": False}
+
+
+def test_an_event_that_comes_again_after_a_crash_goes_on(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(s3, FILES)
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "publish", crash)
+        with pytest.raises(KeyboardInterrupt):
+            happen("reads-1.csv", id_="mine")
+    assert happen("runners.csv", id_="another")["race-reads"] == {"revision": 1, "written": 0, "left": True}
+    assert happen("reads-1.csv", id_="mine")["race-reads"] == {"revision": 1, "written": 7, "left": False}
+
+
+def test_a_call_that_nobody_repeats_keeps_nobody_away(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(s3, FILES)
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "publish", crash)
+        with pytest.raises(KeyboardInterrupt):
+            handler.handle({"bucket": "race-reads"}, None)
+    assert happen("runners.csv")["race-reads"]["written"] == 7
 
 
 def test_results_that_came_while_pages_were_written_are_published_by_the_same(

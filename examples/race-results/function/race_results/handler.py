@@ -7,7 +7,8 @@ there, never on the event, and three rules keep it right:
    begins again. It has a number that rises, so no two versions are the same bytes.
 2. Who wrote pages looks once more, until there was nothing to write: whatever an older invocation wrote late, it puts right itself.
 3. One invocation at a time writes pages; others leave it to that one, which looks for newer results after it has said that it is
-   done. This saves work, and nothing depends on it: after half a minute of silence another one takes over.
+   done. If it dies, Lambda gives its event again with the same request id, by which it knows its own claim; and after half a minute
+   of silence any other one takes over. What is not called again, because a person waits for it, keeps nobody away.
 
 An invocation that cannot finish raises, and Lambda calls it again.
 """
@@ -39,7 +40,7 @@ THREADS = 8
 JSON, HTML, SVG, TEXT = "application/json", "text/html; charset=utf-8", "image/svg+xml", "text/plain; charset=utf-8"
 REPORT, CLAIM = "report/problems.txt", "report/claim.json"
 BUSY, SILENCE = "busy", 30.0  # seconds after which a claim does not count
-BATCH = 500  # pages after which a claim is renewed
+BATCH = 200  # pages after which a claim is renewed
 
 s3: Any = boto3.client(
     "s3", config=Config(max_pool_connections=THREADS, retries={"mode": "standard", "max_attempts": 5})
@@ -50,11 +51,15 @@ _read: dict[
 
 
 class Place(NamedTuple):
-    """Where files come from, where pages go, and under which address people see them."""
+    """Where files come from, where pages go, and under which address people see them; and the id of the event that is handled.
+
+    The id is empty for a call that is not repeated if it fails.
+    """
 
     reads: str
     site: str
     url: str
+    event: str = ""
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -64,8 +69,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     buckets |= {event["bucket"]} if "bucket" in event else set()
     told = {}
     for bucket in sorted(buckets):
-        place = Place(bucket, os.environ["SITE_BUCKET"], os.environ["SITE_URL"].rstrip("/"))
-        if "bucket" in event:
+        id_ = "" if "bucket" in event else context.aws_request_id
+        place = Place(bucket, os.environ["SITE_BUCKET"], os.environ["SITE_URL"].rstrip("/"), id_)
+        if not id_:
             claim(place, 0)
         told[bucket] = settle(place)
     return told
@@ -112,14 +118,16 @@ def claimed(place: Place) -> tuple[str | int, str]:
         raise
     said = found["ResponseMetadata"]["HTTPHeaders"].get("date")
     now = parsedate_to_datetime(said) if said else datetime.now(UTC)  # S3's clock, rather than this one's
-    state = json.loads(found["Body"].read())["state"]
-    stale = state == BUSY and (now - found["LastModified"]).total_seconds() > SILENCE
-    return 0 if stale else state, found["ETag"]
+    told = json.loads(found["Body"].read())
+    silent = (now - found["LastModified"]).total_seconds() > SILENCE
+    free = told["state"] == BUSY and (silent or told["event"] == place.event)
+    return 0 if free else told["state"], found["ETag"]
 
 
 def claim(place: Place, state: str | int, **condition: str) -> bool:
     """Say that this one writes pages (`busy`), or of which results they are. No two claims are the same bytes."""
-    body = json.dumps({"state": state, "nonce": random.getrandbits(64)}).encode()
+    told = 0 if state == BUSY and not place.event else state
+    body = json.dumps({"state": told, "event": place.event, "nonce": random.getrandbits(64)}).encode()
     return put(place.reads, CLAIM, body, JSON, **condition)
 
 
