@@ -197,7 +197,7 @@ class Queues:
 def test_dead_letters(region: LocalRegion, functions: Any, pool: Pool) -> None:
     queues, arn = Queues(), "arn:aws:sqs:us-east-1:123456789012:dead"
     plant(region, dead_letter=arn)
-    role(region)
+    role(region, "sqs:SendMessage")
     functions.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
     pool.does["f"] = lambda event: 1 / event["by"]
     destinations.register("sqs", queues)
@@ -206,9 +206,14 @@ def test_dead_letters(region: LocalRegion, functions: Any, pool: Pool) -> None:
         send(functions, {"by": 0})
         eventually(lambda: not waiting(region))
         region.settle()
+        assert queues.sent == [(arn, b'{"by": 0}')]
+        region.client("iam").delete_role_policy(RoleName="execution", PolicyName="p")
+        send(functions, {"by": 0})
+        eventually(lambda: not waiting(region))
+        region.settle()
+        assert len(queues.sent) == 1
     finally:
         destinations.forget("sqs")
-    assert queues.sent == [(arn, b'{"by": 0}')]
 
 
 def test_results_as_events_of_a_bus(region: LocalRegion, functions: Any, pool: Pool) -> None:

@@ -88,6 +88,14 @@ def test_a_function_answers(functions: Any) -> None:
     assert json.loads(invoke(functions, {"env": "AWS_ACCESS_KEY_ID"})["Payload"]).startswith("ASIA")
 
 
+def test_a_client_context_arrives(region: LocalRegion, functions: Any) -> None:
+    source = "def handler(event, context):\n    return context.client_context.custom\n"
+    make(region, functions, "told", "python3.11", "app.handler", {"app.py": source})
+    context = json.dumps({"custom": {"é": "a\r\nb", "x": "☃"}}, ensure_ascii=False, indent=1).encode()
+    answer = functions.invoke(FunctionName="told", ClientContext=base64.b64encode(context).decode())
+    assert json.loads(answer["Payload"].read()) == {"é": "a\r\nb", "x": "☃"}
+
+
 def test_errors_and_the_tail_of_the_log(functions: Any) -> None:
     answer = invoke(functions, {"fail": "no"}, LogType="Tail")
     assert answer["FunctionError"] == "Unhandled"

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
 
 SERVICE: Final = "lambda.amazonaws.com"
+SENDS: Final = {  # what it takes to send to a service
+    "events": "events:PutEvents",
+    "lambda": "lambda:InvokeFunction",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+}
 RENEWED: Final = 0.5  # of their time: when Lambda's own sessions are renewed
 MOST_HELD: Final = 4096  # sessions
 

@@ -15,7 +15,7 @@ from fogbank.core import destinations
 from fogbank.core.paging import read_marker, write_marker
 from fogbank.core.service import Permission
 from fogbank.services.lambda_ import gone, in_bucket
-from fogbank.services.lambda_.credentials import role_of
+from fogbank.services.lambda_.credentials import SENDS, role_of
 from fogbank.services.lambda_.errors import invalid, not_found
 from fogbank.services.lambda_.names import LATEST, function_of, whole_of
 from fogbank.services.lambda_.queue import MOST_RETRIES, OLDEST
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from fogbank.store.api import Tx
 
 PAGE: Final = 50
-SENDS: Final = {"lambda": "lambda:InvokeFunction", "events": "events:PutEvents"}  # what it takes to send to a service
 TAKES: Final = "FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
 
 
@@ -175,7 +174,7 @@ def check_destination(call: Call, name: Name, arn: str, when: str, wanted: Input
         raise invalid(f"The provided destination config {shown} is invalid.")
     if arn.startswith(name.unqualified) and arn[len(name.unqualified) :][:1] in ("", ":"):
         raise invalid("You can't specify the function as a destination for itself.")
-    destination = destinations.find(arn)
+    destination = destinations.find(arn) if parsed[0] in SENDS else None
     if destination is None or not destination.exists(call.tx, arn):
         raise invalid(f"The destination ARN {arn} is invalid.")
     check_role(call, name, arn, parsed[0], parsed[2])
@@ -183,10 +182,7 @@ def check_destination(call: Call, name: Name, arn: str, when: str, wanted: Input
 
 def check_role(call: Call, name: Name, arn: str, service: str, owner: str) -> None:
     """Refuse a destination that the function's role may not send to."""
-    action = SENDS.get(service)
-    role = need(call.tx, name).version.role
-    if action is None:
-        return
+    action, role = SENDS[service], need(call.tx, name).version.role
     permission = Permission(action, arn, {"FunctionName": arn} if service == "lambda" else {})
     principal = role_of(call.tx, role, name.name, call.now)
     asked = len(call.asked)

@@ -122,9 +122,9 @@ def context_of(given: str) -> str:
         what = f"Client context must be smaller than {MOST_CONTEXT} bytes after base64 encoding."
         raise AwsError("InvalidRequestContentException", what, fields=USER)
     try:
-        text = b64decode(given, validate=True).decode()
-        if isinstance(msgspec.json.decode(text), dict):
-            return text
+        found = msgspec.json.decode(b64decode(given, validate=True))
+        if isinstance(found, dict):
+            return msgspec.json.encode(found).decode()  # on one line: it becomes a header
     except (Base64Error, ValueError, msgspec.MsgspecError, RecursionError):
         pass
     raise AwsError(

@@ -15,8 +15,9 @@ from fogbank.core import destinations
 from fogbank.core.authorize import authorise
 from fogbank.core.destinations import Sender
 from fogbank.core.errors import AwsError
+from fogbank.core.service import Permission
 from fogbank.services.lambda_ import asking, in_bucket, queue, recursion
-from fogbank.services.lambda_.credentials import SERVICE, Roles
+from fogbank.services.lambda_.credentials import SENDS, SERVICE, Roles
 from fogbank.services.lambda_.invoke import MOST_LATER, too_large
 from fogbank.services.lambda_.names import function_of
 from fogbank.services.lambda_.resolving import need
@@ -144,9 +145,19 @@ async def send(ctx: Background, role: Principal, one: Telling) -> None:
         await ctx.invoke(role, "events", "PutEvents", {"Entries": [entry(one)]}, region=region)
         return
     destination = destinations.find(one.arn)
-    if destination is None:
-        raise AwsError("ResourceNotFoundException", f"There is no {one.arn}")
+    if destination is None or not may_send(ctx, role, one, service):
+        raise AwsError("AccessDeniedException", f"There is no {one.arn}, or the role may not send to it")
     await destination.deliver(ctx, one.arn, Sender(SERVICE, one.function, one.account), one.body)
+
+
+def may_send(ctx: Background, role: Principal, one: Telling, service: str) -> bool:
+    """Whether the role may send to a destination of another service."""
+    action, (_, _, owner) = SENDS.get(service), destinations.parse(one.arn) or ("", "", "")
+    if action is None:
+        return False
+    with ctx.region.store.snapshot() as tx:
+        call = ctx.call(tx, role, ctx.bound("lambda", "Invoke"), {}, one.region)
+        return call.may(Permission(action, one.arn, {}), owner)
 
 
 async def invoke(ctx: Background, role: Principal, one: Telling, region: str) -> None:
