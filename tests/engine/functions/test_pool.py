@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from fogbank.engine.functions.spec import CONCURRENT, RESERVED, Concurrency, Lim
 
 if TYPE_CHECKING:
     from engine.functions.conftest import Functions, Run
+    from fogbank.engine.functions.spec import Outcome
 
 WHO = "import os, time\ndef handler(e, c):\n    time.sleep(e)\n    return os.getpid()"
 FAST = Limits(freeze=0.0, idle=600.0)
@@ -282,3 +284,42 @@ def test_hooks_that_fail_do_not_hold_up_invocations(running: Run, monkeypatch: p
         assert set(told) == {"the hook log failed", "the hook metered failed"}
 
     running(work)
+
+
+def test_whatever_happens_nothing_is_left(running: Run) -> None:
+    """Calls, callers that go, killed runtimes and sandboxes, retired functions, in an order that is drawn."""
+
+    async def work(functions: Functions) -> None:
+        drawn = random.Random(5)
+        specs = [functions.make(WHO, timeout=5.0) for _ in range(4)]
+        calls: list[asyncio.Future[Outcome]] = []
+        for _ in range(150):
+            calls.append(
+                asyncio.ensure_future(functions.call(drawn.choice(specs), drawn.choice([b"0", b"0.05", b'"x"'])))
+            )
+            await asyncio.sleep(drawn.choice([0, 0, 0.01, 0.05]))
+            sandbox = drawn.choice(functions.launcher.made or [None])
+            match drawn.randrange(12):
+                case 0:
+                    drawn.choice(calls).cancel()
+                case 1:
+                    functions.pool.retire(drawn.choice(specs).key)
+                case 2 if sandbox and sandbox.runtime:
+                    sandbox.runtime.process.kill()
+                case 3 if sandbox and not sandbox.exited.done():
+                    await sandbox.kill_all()
+                    if not sandbox.exited.done():
+                        sandbox.exited.set_result("killed")
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 120)
+        wrong = (asyncio.CancelledError, Throttled)
+        assert not [
+            outcome for outcome in outcomes if isinstance(outcome, BaseException) and not isinstance(outcome, wrong)
+        ]
+        for spec in specs:
+            functions.pool.retire(spec.key)
+        await functions.until(lambda: functions.pool.status().environments == functions.pool.status().starting == 0)
+        status = functions.pool.status()
+        assert (status.memory, status.waiting, status.busy) == (0, 0, 0)
+        assert all(functions.pool.running(spec) == 0 for spec in specs)
+
+    running(work, limits=Limits(memory=1100))
