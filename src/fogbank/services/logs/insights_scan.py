@@ -188,13 +188,14 @@ class Counted(Reading):
         self._plain = want
 
     def _wanted(self, run: Run) -> list[int] | range:
-        want = self._plain
-        self._want = msgspec.structs.replace(want, contains=want.contains + hinted(run, self._hints))
-        lower, upper = bisect_left(run.times, want.start), bisect_left(run.times, want.end)
-        if want.after is not None and lower < upper:
-            cut = bisect_left(run.times, want.after[0])
-            lower, upper = (lower, min(upper, cut)) if want.reverse else (max(lower, cut), upper)
-        self._meter.count(run, lower, upper)
+        want, literals = self._plain, self._plain.contains + hinted(run, self._hints)
+        self._want = msgspec.structs.replace(want, contains=())
+        every = super()._wanted(run)
+        if every:
+            self._meter.count(run, every[0], every[-1] + 1)
+        if not literals:
+            return every
+        self._want = msgspec.structs.replace(want, contains=literals)
         return super()._wanted(run)
 
 
