@@ -90,6 +90,7 @@ _KERNEL = [
     Attack("watch the processor", "call('perf_event_open', bytes(112), 0, -1, -1, 0)", "EPERM"),
     Attack("hold the kernel at a page fault", "call('userfaultfd', 0)", "EPERM"),
     Attack("submit operations around the filter", "call('io_uring_setup', 8, bytes(120))", "ENOSYS"),
+    Attack("take the machine's slots for asynchronous operations", "call('io_setup', 6000, bytes(8))", "ENOSYS"),
     Attack("load another kernel", "call('kexec_load', 0, 0, 0, 0)", "EPERM"),
     Attack("load a module", "call('finit_module', 0, b'', 0)", "EPERM"),
     Attack("restart the machine", "call('reboot', 0xfee1dead - (1 << 32), 672274793, 0, 0)", "EPERM"),
@@ -208,12 +209,14 @@ NEWER = {
 }  # fmt: skip
 NUMBERS = {
     "x86_64": NEWER | {
+        "io_setup": 206,
         "open_by_handle_at": 304, "add_key": 248, "keyctl": 250, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323,
         "kexec_load": 246, "finit_module": 313, "reboot": 169, "swapon": 167, "acct": 163, "syslog": 103, "adjtimex": 159,
         "personality": 135, "mlock": 149, "fanotify_init": 300, "mbind": 237, "mount": 165, "umount2": 166, "pivot_root": 155,
         "unshare": 272, "clone": 56, "setns": 308, "iopl": 172, "ptrace": 101, "process_vm_readv": 310, "socket": 41,
     },
     "aarch64": NEWER | {
+        "io_setup": 0,
         "open_by_handle_at": 265, "add_key": 217, "keyctl": 219, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
         "kexec_load": 104, "finit_module": 273, "reboot": 142, "swapon": 224, "acct": 89, "syslog": 116, "adjtimex": 171,
         "personality": 92, "mlock": 228, "fanotify_init": 262, "mbind": 235, "mount": 40, "umount2": 39, "pivot_root": 41,

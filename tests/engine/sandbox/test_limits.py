@@ -258,3 +258,24 @@ def test_what_was_used_is_told(sandboxes: Sandboxes) -> None:
 async def _busy(sandbox: Sandbox) -> None:
     while sandbox.cpu_time() <= 0.1:
         await asyncio.sleep(0.02)
+
+
+def test_what_waits_in_sockets_is_bounded(grouped: Sandboxes) -> None:
+    if grouped.launcher.controls["memory"].version == 2:
+        pytest.skip("it is memory like any other here")
+    code = """
+import socket
+server, kept, sent = socket.create_server(("127.0.0.1", 0), backlog=500), [], 0
+for _ in range(40):
+    near = socket.socket()
+    near.connect(server.getsockname())
+    far, _ = server.accept()
+    kept += [near, far]
+    for end in (near, far):
+        end.setblocking(False)
+        try:
+            while True: sent += end.send(bytes(65536))
+        except OSError: pass
+print(sent)
+"""
+    assert 0 < int(grouped.said(code, memory=128, ephemeral=512)) < 160 * MIB

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PROCESSES = 1024
 MEMORY_PER_CPU = 1769  # MiB, as AWS says: "At 1,769 MB, a function has the equivalent of one vCPU"
+SOCKETS = 64 << 20  # bytes that wait in its network: the machine has some for all, and stands still without
 _PERIOD = 20_000  # microseconds: short, so that a small function does not stand still for long
 _LEAST = 1_000  # the kernel's
 
@@ -63,6 +64,10 @@ class Group:
         self._write("memory", "memory.limit_in_bytes", "memory.max", str(most))
         with contextlib.suppress(OSError):  # there without swap accounting
             self._write("memory", "memory.memsw.limit_in_bytes", "memory.swap.max", str(most), "0")
+        place = self._places.get("memory")
+        if place and place.version == 1:  # which else counts it to nobody; in version 2 it is in memory.max
+            with contextlib.suppress(OSError):  # there without network accounting
+                (place.path / self._name / "memory.kmem.tcp.limit_in_bytes").write_text(str(SOCKETS))
 
     def limit_cpu(self, memory: int) -> None:
         """From now on, processor time in proportion to memory (MiB)."""
