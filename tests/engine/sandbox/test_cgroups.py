@@ -81,6 +81,7 @@ def test_what_a_group_of_version_1_is_told(machine: Machine) -> None:
     assert files == {
         "memory/fogbank-key/one/memory.limit_in_bytes": str((1769 * 2 + 512) * MIB),
         "memory/fogbank-key/one/memory.memsw.limit_in_bytes": str((1769 * 2 + 512) * MIB),
+        "memory/fogbank-key/one/memory.kmem.tcp.limit_in_bytes": str(64 * MIB),
         "pids/fogbank-key/one/pids.max": "1024",
         "cpu/fogbank-key/one/cpu.shares": "2048",
         "cpu/fogbank-key/one/cpu.cfs_period_us": "20000",
