@@ -23,15 +23,15 @@ def document(outcome: Any) -> Any:
 
 def test_a_function_that_takes_too_long(running: Run) -> None:
     async def work(functions: Functions) -> None:
-        spec = functions.make("import time\ndef handler(e, c):\n    time.sleep(e)\n    return 1", timeout=1.0)
+        spec = functions.make("import time\ndef handler(e, c):\n    time.sleep(e)\n    return 1", timeout=5.0)
         outcome = await functions.call(spec, b"60")
         request_id = re.findall(r"START RequestId: (\S+)", functions.service.log_text)[0]
         assert document(outcome) == {
             "errorType": "Sandbox.Timedout",
-            "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
+            "errorMessage": f"RequestId: {request_id} Error: Task timed out after 5.00 seconds",
         }
-        assert re.search(rf"\d\dT\S+Z {request_id} Task timed out after 1.00 seconds\n\n", functions.service.log_text)
-        report = f"REPORT RequestId: {request_id}\tDuration: 1000.00 ms\tBilled Duration: "
+        assert re.search(rf"\d\dT\S+Z {request_id} Task timed out after 5.00 seconds\n\n", functions.service.log_text)
+        report = f"REPORT RequestId: {request_id}\tDuration: 5000.00 ms\tBilled Duration: "
         assert report in functions.service.log_text
         assert "Status: timeout\n" in functions.service.log_text
         assert (await functions.call(spec, b"0")).payload == b"1"

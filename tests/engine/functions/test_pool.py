@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from fogbank.engine.functions.spec import Outcome
 
 WHO = "import os, time\ndef handler(e, c):\n    time.sleep(e)\n    return os.getpid()"
+GATED = "import os, time\ndef handler(e, c):\n    while e and not os.path.exists(e): time.sleep(0.01)\n    return os.getpid()"
 FAST = Limits(freeze=0.0, idle=600.0)
 
 
 def test_what_was_used_last_is_used_first(running: Run) -> None:
     async def work(functions: Functions) -> None:
-        spec = functions.make(WHO)
-        slow, quick = await asyncio.gather(functions.call(spec, b"0.5"), functions.call(spec, b"0.1"))
+        spec = functions.make(GATED)
+        gates = [functions.directory / name for name in ("a", "b")]
+        first, second = (asyncio.ensure_future(functions.call(spec, json.dumps(str(gate)).encode())) for gate in gates)
+        await functions.until(lambda: functions.pool.status().busy == 2)
+        gates[1].touch()
+        quick = await second
+        gates[0].touch()
+        slow = await first
         assert slow.payload != quick.payload
         assert (await functions.call(spec, b"0")).payload == slow.payload
 
@@ -101,15 +108,17 @@ def test_a_busy_function_does_not_starve_another(running: Run) -> None:
 
 def test_who_waits_too_long_is_throttled(running: Run) -> None:
     async def work(functions: Functions) -> None:
-        first, second = functions.make(WHO), functions.make(WHO)
-        running_one = asyncio.ensure_future(functions.call(first, b"2"))
+        first, second = functions.make(GATED), functions.make(WHO)
+        gate = functions.directory / "gate"
+        running_one = asyncio.ensure_future(functions.call(first, json.dumps(str(gate)).encode()))
         await functions.until(lambda: functions.pool.status().busy == 1)
         with pytest.raises(Throttled):
             await functions.call(second, b"0")
         assert functions.pool.running(second) == 0
+        gate.touch()
         assert not (await running_one).error
 
-    running(work, limits=Limits(memory=300, wait=1.0))
+    running(work, limits=Limits(memory=300, wait=5.0))
 
 
 def test_a_caller_that_is_gone_breaks_nothing(running: Run) -> None:

@@ -117,7 +117,7 @@ def handler(e, c):
     if e == 'exit': os._exit(1)
     if e == 'sleep': time.sleep(60)
     return [os.path.getsize('/tmp/x'), len(n)]"""
-        spec = functions.make(code, timeout=2.0)
+        spec = functions.make(code, timeout=5.0)
         assert json.loads((await functions.call(spec)).payload) == [1, 1]
         assert json.loads((await functions.call(spec)).payload) == [2, 2]
         for event, kind in ((b'"exit"', "Runtime.ExitError"), (b'"sleep"', "Sandbox.Timedout")):
@@ -194,7 +194,7 @@ def test_extensions_that_end_too_early(sandboxed: Run) -> None:
 def test_a_timeout_is_told_to_extensions(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         spec = functions.make(
-            "import time\ndef handler(e, c):\n    time.sleep(e)", timeout=1.0, layers=(functions.layer(w=EXTENSION),)
+            "import time\ndef handler(e, c):\n    time.sleep(e)", timeout=5.0, layers=(functions.layer(w=EXTENSION),)
         )
         assert json.loads((await functions.call(spec, b"60")).payload)["errorType"] == "Sandbox.Timedout"
         await functions.until(lambda: "w SHUTDOWN TIMEOUT\n" in functions.service.log_text)
