@@ -104,14 +104,14 @@ def _bracket(text: str, at: int) -> tuple[str, int]:
 
 def literals(text: str) -> list[str]:
     """Texts that every match contains, as far as they are easily seen."""
-    if any(char in text for char in "|(?{"):
+    if "|" in text or "(" in text:
         return []
     runs, at = [""], 0
     while at < len(text):
         found = _PLAIN.match(text, at)
         run = found[0][1:] if found and found[0][0] == "\\" else found[0] if found else ""
         at = found.end() if found else _skipped(text, at)
-        if at < len(text) and text[at] in "*+" and run:
+        if at < len(text) and text[at] in "*+?{" and run:
             runs[-1] += run[:-1]
             runs.append("")
         elif run:
@@ -125,4 +125,6 @@ def _skipped(text: str, at: int) -> int:
     """Where it goes on behind something that is no plain character."""
     if text[at] == "[":
         return _bracket(text, at)[1]
+    if text[at] == "{" and "}" in text[at:]:
+        return text.index("}", at) + 1
     return at + (2 if text[at] == "\\" else 1)
