@@ -40,6 +40,7 @@ NAMES = ("fogbank", "ministack")
 CODE = "import time\n\ndef handle(event, context):\n    time.sleep(event.get('sleep', 0))\n    return {'n': event.get('n', 0)}\n"
 CONNECTIONS = 16
 ENVIRONMENTS = 50
+SLEEP = 0.16  # seconds an environment: a start takes less
 MIB = 1 << 20
 WARM = Target(3.0, most=True)
 RATE = Target(3.0, "ministack")
@@ -149,17 +150,15 @@ def cold(results: Results, at: Functions, many: int) -> None:
         results.add("the start of an environment, as REPORT tells", "ms", at.server.name, median(started), FORK)
 
 
-def memory(results: Results, at: Functions) -> None:
+def memory(results: Results, at: Functions, many: int) -> None:
     """What 50 environments add that were in use at once and are now idle: resident memory, shared pages counted once."""
     name = at.create("many")
     at.invoke(name)
     before = procfs.pss(at.server.processes())
-    with ThreadPoolExecutor(ENVIRONMENTS) as pool:
-        list(pool.map(lambda number: at.invoke(name, sleep=8, n=number), range(ENVIRONMENTS)))
+    with ThreadPoolExecutor(many) as pool:  # each holds its environment until all have one
+        list(pool.map(lambda number: at.invoke(name, sleep=SLEEP * many, n=number), range(many)))
     pids = at.server.processes()
-    results.add(
-        f"{ENVIRONMENTS} warm environments (PSS)", "MiB", at.server.name, (procfs.pss(pids) - before) / MIB, MEMORY
-    )
+    results.add(f"{many} warm environments (PSS)", "MiB", at.server.name, (procfs.pss(pids) - before) / MIB, MEMORY)
     results.add("processes then", "", at.server.name, len(pids))
 
 
@@ -177,6 +176,7 @@ def main() -> None:
     parser.add_argument("--servers", default=",".join(NAMES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--environments", type=int, default=ENVIRONMENTS, help="how many are kept warm (50)")
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--json", type=Path, help="write all samples to this file")
     given = parser.parse_args()
@@ -192,7 +192,7 @@ def main() -> None:
                 at = Functions(server)
                 warm(results, at, seconds)
                 cold(results, at, 5 if given.quick else 10)
-                memory(results, at)
+                memory(results, at, given.environments)
                 accepted(results, at, seconds)
     results.remark(f"load average at the end {procfs.load():.1f}")
     results.show()
