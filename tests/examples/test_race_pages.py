@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 import subprocess
+import zipfile
 from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from generate import generate, table
+from pack import packed
 from race_results import pages
 from race_results.entries import read_files
 from race_results.results import results
@@ -170,3 +173,15 @@ def test_the_page_in_a_browser(tmp_path: Path, size: str) -> None:
     assert told["alerts"] == 0
     assert told["wide"]
     assert (told["club"] == "none") == (size == "500,900")
+
+
+def test_the_zip_has_code_alone_and_is_always_the_same() -> None:
+    data = packed()
+    assert packed() == data
+    with zipfile.ZipFile(io.BytesIO(data)) as made:
+        names = made.namelist()
+        assert {entry.external_attr >> 16 for entry in made.infolist()} == {
+            0o644
+        }  # else the function could not read it
+    assert {"race_results/handler.py", "race_results/page.js", "segno/__init__.py"} <= set(names)
+    assert not [name for name in names if "__pycache__" in name or name.startswith("/")]
