@@ -347,22 +347,23 @@ def target(data: Buffer, link: Entry) -> str:
 
 def _follow(path: str, links: dict[str, str], most: int) -> int:
     """Raise if a link leads out of the zip on its way to where it ends, as the system would go; the steps that it takes."""
-    here: list[str] = []
+    here = [""]  # the paths of the directories that lead to where it is
     waiting = path.split("/")[::-1]
     followed, steps = 0, 0
     while waiting:
         part, steps = waiting.pop(), steps + 1
         if part == "..":
-            if not here:
+            if len(here) == 1:
                 raise BadZip(f"{path[:100]!r} leads out of the zip")
             here.pop()
         elif part not in ("", "."):
-            here.append(part)
-            where = links.get("/".join(here))
-            if where is not None:
+            there = f"{here[-1]}/{part}" if here[-1] else part
+            where = links.get(there)
+            if where is None:
+                here.append(there)
+            else:
                 followed += 1
-                here.pop()
                 waiting.extend(where.split("/")[::-1])
-        if followed > MOST_LINKS or steps > most or len(here) > LONGEST_NAME:
+        if followed > MOST_LINKS or steps > most or len(here[-1]) > LONGEST_TARGET:
             raise BadZip(f"{path[:100]!r} leads round in a circle, or too far")
     return steps
