@@ -55,6 +55,10 @@ class BareSandbox:
         self.extensions.append(process)
         return process
 
+    async def end_runtime(self) -> None:
+        if self.runtime:
+            self.runtime.process.terminate()
+
     async def kill_runtime(self) -> None:
         if self.runtime:
             await self.runtime.kill()

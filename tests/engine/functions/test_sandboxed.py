@@ -140,7 +140,8 @@ def test_too_much_memory(sandboxed: Run) -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Extensions have longer for their end than AWS gives them: this machine may be slow."""
-    monkeypatch.setattr("fogbank.engine.functions.environment.SHUTDOWN_SECONDS", 60.0)
+    for name in ("SHUTDOWN_SECONDS", "RUNTIME_SECONDS"):
+        monkeypatch.setattr(f"fogbank.engine.functions.environment.{name}", 60.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -160,6 +161,23 @@ def test_extensions_see_invocations_and_the_end(sandboxed: Run) -> None:
     assert "watch sees False True\n" in text
     assert text.count("watch INVOKE ") == 2
     assert "watch SHUTDOWN SPINDOWN\n" in text
+
+
+@pytest.mark.usefixtures("patient")
+def test_with_an_extension_the_runtime_is_asked_to_end_first(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> str:
+        code = """import signal, sys
+def end(*_):
+    print('cleared up')
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+def handler(e, c):
+    return 1"""
+        await functions.call(functions.make(code, layers=(functions.layer(watch=EXTENSION),)))
+        await functions.pool.close()
+        return functions.service.log_text
+
+    assert re.search(r"cleared up\n(.*\n)*watch SHUTDOWN SPINDOWN\n", sandboxed(work))
 
 
 def test_extensions_do_not_hold_answers_up(sandboxed: Run) -> None:

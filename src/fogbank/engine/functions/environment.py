@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
+SPINDOWN = "SPINDOWN"
 SHUTDOWN_SECONDS = 2.0  # for external extensions
+RUNTIME_SECONDS = 0.5  # for the runtime before them, where there are extensions
 MIB = 1024 * 1024
 QUICK_MS = 5.0
 LOOK_SECONDS = 0.1
@@ -406,10 +408,13 @@ class Environment:
         self._output.drain()
 
     async def _stop_processes(self, reason: str) -> None:
-        self._runtime = None
+        runtime, self._runtime = self._runtime, None
         processes, self._processes = self._processes, []
         if self.broken:
             return
+        if reason == SPINDOWN and runtime and self._extensions.registered:
+            await self._sandbox.end_runtime()
+            await asyncio.wait([runtime.exited], timeout=RUNTIME_SECONDS)
         await self._sandbox.kill_runtime()
         if processes:
             deadline = int((time.time() + SHUTDOWN_SECONDS) * 1000)
@@ -438,7 +443,7 @@ class Environment:
             self._tell_end(self._exchange)
         for task in list(self._tasks):
             task.cancel()
-        await self._stop("SPINDOWN")
+        await self._stop(SPINDOWN)
         self.broken = True
         self._wires.close()
         self._output.close()

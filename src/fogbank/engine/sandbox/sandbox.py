@@ -128,6 +128,10 @@ class Sandbox:
             self._process_ended(process.pid, -signal.SIGKILL)
         return process
 
+    async def end_runtime(self) -> None:
+        """Ask the runtime to end by itself, with SIGTERM; whether and when it does, `Process.exited` says."""
+        await self._channel.ask("end")
+
     async def kill_runtime(self) -> None:
         """Kill the runtime and whatever it has started; extensions stay."""
         await self._kill_inside(extensions=True)

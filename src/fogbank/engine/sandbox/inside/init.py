@@ -72,6 +72,8 @@ class Init:
             return self.start(number, what, request)
         if what == "kill":
             self.kill("extension" if request["extensions"] else "")
+        if what == "end":
+            self.end()
         kernel.send(self.channel, {"id": number})
         return None
 
@@ -96,6 +98,12 @@ class Init:
             kernel.send(self.channel, {"id": number, "pid": pid})
         return None
 
+    def end(self) -> None:
+        """Ask the runtime to end by itself."""
+        for pid, what in self.watched.items():
+            if what == "runtime":
+                _kill(pid, signal.SIGTERM)
+
     def kill(self, spare: str) -> None:
         """Kill everything but this process, and but the sessions of extensions if those are to be spared."""
         spared = {pid for pid, what in self.watched.items() if what == spare}
@@ -112,9 +120,9 @@ class Init:
         _kill(-1)
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, how: signal.Signals = signal.SIGKILL) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, how)
 
 
 def _processes() -> list[tuple[int, int]]:
