@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fogbank.core.errors import AwsError
 from fogbank.core.frames import ASK, END, ERROR, PIECE, STREAM, Frames, reachable, tell
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from fogbank.core.control import Here
@@ -63,7 +64,8 @@ class Answering(Frames):
 
     async def _pour(self, number: int, name: tuple[str, str], request: bytes) -> None:
         try:
-            async with contextlib.aclosing(self._here.stream(*name, request)) as pieces:  # type: ignore[type-var]
+            pieces = cast("AsyncGenerator[bytes, None]", self._here.stream(*name, request))
+            async with contextlib.aclosing(pieces):
                 async for piece in pieces:
                     self.send(number, PIECE, piece)
                     await self.writable()
