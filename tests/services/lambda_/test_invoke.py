@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from fogbank.core import usage
 from fogbank.core.errors import AwsError
 from fogbank.engine.functions.spec import RESERVED, Throttled, Unavailable
+from fogbank.engine.sandbox.spec import SandboxError
 from fogbank.services.lambda_.asking import Run
 from fogbank.services.lambda_.recursion import counted
 from services.lambda_.planted import ARN, plant
@@ -287,3 +288,15 @@ def test_runtimes_that_functions_have_are_got_ready(region: LocalRegion, functio
     resident: Any = region.background.residents["lambda"]
     region.run(resident.start())
     eventually(lambda: sorted(pool.warmed) == ["nodejs20.x", "python3.11"])
+
+
+def test_a_machine_that_can_run_nothing(region: LocalRegion, monkeypatch: Any) -> None:
+    from fogbank.services.lambda_ import engine
+
+    def start(_options: Any, _hooks: Any) -> None:
+        raise SandboxError("There are no namespaces here.")
+
+    monkeypatch.setattr(engine, "start", start)
+    plant(region)
+    told = refused("ServiceException", region.client("lambda").invoke, FunctionName="f").response["Error"]
+    assert told["Message"] == "There are no namespaces here."

@@ -19,6 +19,7 @@ from fogbank.engine.functions.spec import (
     Throttled,
     Unavailable,
 )
+from fogbank.engine.sandbox.spec import SandboxError
 from fogbank.services.lambda_ import credentials, engine
 from fogbank.services.lambda_.activation import warming
 from fogbank.services.lambda_.asking import BEGUN, ENDED, PIECE, Ran, decode_run, encode
@@ -310,6 +311,9 @@ def is_busy(ctx: Background) -> bool:
 
 
 def functions(ctx: Background) -> Functions:
-    """The functions of the region."""
-    found: Functions = ctx.resident(lambda_)
+    """The functions of the region. AwsError where this machine cannot run any."""
+    try:
+        found: Functions = ctx.resident(lambda_)
+    except (Unavailable, SandboxError) as error:
+        raise AwsError("ServiceException", str(error), status=500) from None
     return found
