@@ -6,6 +6,7 @@ body is then an iterable of the same kind that yields bytes. A handler that give
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from fogbank.wire.errors import AwsError
@@ -144,3 +145,6 @@ async def _async_frames(
             yield encoder.event(event)
     except AwsError as error:
         yield encoder.error(error)
+    finally:
+        if isinstance(events, AsyncGenerator):  # who hangs up ends what makes them, at once
+            await events.aclose()

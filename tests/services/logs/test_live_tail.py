@@ -10,6 +10,7 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 
 from fogbank.services.logs import live_tail
+from services.helpers import code
 from services.logs.made import GROUP, events, make, now_of, put
 
 if TYPE_CHECKING:
@@ -174,3 +175,19 @@ def test_groups_have_to_be_there_and_of_the_standard_class(logs: Any) -> None:
     make(logs, "rare", logGroupClass="INFREQUENT_ACCESS")
     with pytest.raises(logs.exceptions.InvalidOperationException):
         logs.start_live_tail(logGroupIdentifiers=[ARN + "rare"])
+
+
+def test_an_account_has_so_many_sessions_at_a_time(
+    region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_tail, "MOST_SESSIONS", 2)
+    make(logs)
+    tails = [Tail(region, logs), Tail(region, logs)]
+    assert [tail.next()[0] for tail in tails] == ["sessionStart"] * 2
+    assert code(logs.start_live_tail, logGroupIdentifiers=[ARN + GROUP]) == "LimitExceededException"
+    for tail in tails:
+        tail.close()
+    assert live_tail._open["123456789012"] == 0
+    tails = [Tail(region, logs), Tail(region, logs)]
+    for tail in tails:
+        tail.close()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +18,7 @@ from fogbank.core.errors import AwsError
 from fogbank.core.service import Permission
 from fogbank.services.logs import feed
 from fogbank.services.logs.addressing import address_of, group_of_id, group_of_identifier
-from fogbank.services.logs.errors import invalid, not_for_class
+from fogbank.services.logs.errors import invalid, not_for_class, too_many
 from fogbank.services.logs.get import told_event
 from fogbank.services.logs.patterns import compile_pattern
 from fogbank.services.logs.records import STANDARD
@@ -24,7 +26,7 @@ from fogbank.services.logs.service import arn_of, logs
 from fogbank.store.api import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
     from fogbank.core.call import Call
     from fogbank.core.region import Region
@@ -36,6 +38,8 @@ MOST: Final = 500  # events of an update
 EVERY: Final = 1.0  # seconds
 LONGEST: Final = timedelta(hours=3)
 LAG: Final = 8  # times feed.MOST bytes that are looked at in a second; who is further behind misses events
+MOST_SESSIONS: Final = 15  # of an account, by each of the processes that answer requests
+_open: Final[Counter[str]] = Counter()  # sessions, by account
 _log = logging.getLogger("fogbank.logs")
 
 
@@ -77,6 +81,8 @@ logs.resources = {**logs.resources, "tailed": first}
 def start_live_tail(call: Call, req: Input) -> Awaitable[dict[str, Any]]:
     """Begin a session."""
     check(req)
+    if _open[call.account] >= MOST_SESSIONS:
+        raise too_many(f"An account can have {MOST_SESSIONS} sessions at a time.")
     groups = [group_of_identifier(call, each) for each in req["logGroupIdentifiers"]]
     for group in groups:
         if group.kind != STANDARD:
@@ -87,10 +93,10 @@ def start_live_tail(call: Call, req: Input) -> Awaitable[dict[str, Any]]:
         wanted(req),
     )
     begins = begun(call, req, groups)
-    home = call.home
+    home, account = call.home, call.account
 
     async def answer() -> dict[str, Any]:
-        return {"responseStream": updates(home, session, begins)}
+        return {"responseStream": counted(account, updates(home, session, begins))}
 
     return answer()
 
@@ -133,7 +139,18 @@ def begun(call: Call, req: Input, groups: list[Group]) -> dict[str, Any]:
     }
 
 
-async def updates(home: Region, session: Session, begins: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+async def counted(account: str, pieces: AsyncGenerator[dict[str, Any], None]) -> AsyncIterator[dict[str, Any]]:
+    """A session, counted as long as it lasts."""
+    _open[account] += 1
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+    finally:
+        _open[account] -= 1
+
+
+async def updates(home: Region, session: Session, begins: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
     """The session: its start, then an update every second. Nothing is kept for a client that reads slowly but what it has not read."""
     ends = home.clock.now() + LONGEST
     yield {"sessionStart": begins}
