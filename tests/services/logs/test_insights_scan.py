@@ -74,6 +74,22 @@ def test_literals_and_hints(region: LocalRegion, filled: int) -> None:
     assert len(both(region, Want(0, FOREVER, contains=(b"a",)), b"5")) == 15
 
 
+def test_events_that_are_only_counted(region: LocalRegion, logs: Any, filled: int) -> None:
+    def counted(query: str) -> list[str]:
+        number = logs.start_query(logGroupName=GROUP, startTime=0, endTime=now_of(region) // 1000, queryString=query)
+        region.settle()
+        answer = logs.get_query_results(queryId=number["queryId"])
+        assert answer["statistics"]["recordsMatched"] == sum(int(row[1]["value"]) for row in answer["results"])
+        return sorted(f"{row[0]['value']} {row[1]['value']}" for row in answer["results"])
+
+    for period in ("1s", "1m", "1d", "2w", "1mo"):
+        by_time = counted(f"stats count(*) as n by bin({period})")
+        assert by_time == counted(f"stats count(@message) as n by bin({period})")
+        assert sum(int(each.split()[-1]) for each in by_time) == 120
+    logs.delete_log_stream(logGroupName=GROUP, logStreamName="b")
+    assert sum(int(each.split()[-1]) for each in counted("stats count(*) as n by bin(1h)")) == 60
+
+
 def test_small_views(region: LocalRegion, filled: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insights_scan, "FIRST_STEP", 1)
     monkeypatch.setattr(insights_scan, "LAST_STEP", 1)

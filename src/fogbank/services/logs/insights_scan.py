@@ -18,7 +18,7 @@ from fogbank.services.logs.records import chunks, indexes, segments, stream_name
 from fogbank.services.logs.sources import Material, Want, read_block, read_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from fogbank.services.logs.blocks import Run
     from fogbank.services.logs.records import Segment
@@ -101,8 +101,11 @@ class Scan:
             place, budget = reading.place, min(budget * 2, LAST_STEP)
             self._meter.tick()
 
-    def unordered(self, want: Want) -> Iterator[Row]:
-        """All that is wanted and was put before now, in the order of segments and puts, which saves merging them by time."""
+    def unordered(self, want: Want, counts: Callable[[Sequence[int]], None] | None = None) -> Iterator[Row]:
+        """All that is wanted and was put before now, in the order of segments and puts, which saves merging them by time.
+
+        With `counts`, blocks that are wanted whole are not given as rows: it is told the times of their events.
+        """
         with self._store.snapshot() as tx:
             newest = feed.head(tx, self._target.id)
         put = 0
@@ -114,12 +117,20 @@ class Scan:
                 runs, following = stretch(material, want, put)
                 names = {number: self._name(tx, number) for run in runs for number in set(run.streams)}
             for run in runs:
-                yield from self._rows(run, want, names, put, newest)
+                yield from self._rows(run, want, names, (put, newest), counts)
             put = following
             self._meter.tick()
 
-    def _rows(self, run: Run, want: Want, names: Mapping[int, str | None], put: int, newest: int) -> Iterator[Row]:
+    def _rows(
+        self,
+        run: Run,
+        want: Want,
+        names: Mapping[int, str | None],
+        between: tuple[int, int],
+        counts: Callable[[Sequence[int]], None] | None,
+    ) -> Iterator[Row]:
         """The wanted rows of a block that were put behind a put, and not behind the newest."""
+        put, newest = between
         origin, group = self._target.origin, self._target.id
         lower, upper = bisect_left(run.times, want.start), bisect_left(run.times, want.end)
         self._meter.count(run, lower, upper)
@@ -127,6 +138,9 @@ class Scan:
         literals = want.contains + hinted(run, self._hints)
         if literals and wanted:
             wanted = [at for at in run.holding(literals) if lower <= at < upper]
+        if counts is not None and whole(run, names, between):
+            counts([run.times[at] for at in wanted])
+            return
         times, puts, numbers, ingested, streams = run.times, run.puts, run.numbers, run.ingested, run.streams
         message = run.message
         for at in wanted:
@@ -139,6 +153,11 @@ class Scan:
             found = stream_names.get(tx, self._target.id, number)
             self._names[number] = found.name if found else None
         return self._names[number]
+
+
+def whole(run: Run, names: Mapping[int, str | None], between: tuple[int, int]) -> bool:
+    """Whether all events of a block were put in time, and no stream of theirs is gone."""
+    return between[0] < min(run.puts) <= max(run.puts) <= between[1] and all(names[each] for each in set(run.streams))
 
 
 def stretch(material: Material, want: Want, put: int) -> tuple[list[Run], int]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from fogbank.services.logs.insights_aggregates import AGGREGATES
+from fogbank.services.logs.insights_aggregates import AGGREGATES, Count
 from fogbank.services.logs.insights_compile import Scope, compiled
 from fogbank.services.logs.insights_rows import Row
-from fogbank.services.logs.insights_syntax import Among, Apply, Const, Like, Node, malformed
-from fogbank.services.logs.insights_values import number, text
+from fogbank.services.logs.insights_syntax import Among, Apply, Const, Like, Node, Period, malformed
+from fogbank.services.logs.insights_values import Stamp, length, number, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from fogbank.services.logs.insights_aggregates import Aggregate
     from fogbank.services.logs.insights_syntax import Stats
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Getter = Callable[[Row], Any]
 
 MOST_GROUPS: Final = 100_000
+NONE: Final = (0, 0)
 
 
 class TooManyGroupsError(Exception):
@@ -48,6 +50,9 @@ class Groups:
             self._items.append((item.name, compiled(item.node, after)))
             after.made.add(item.name)
         self._groups: dict[tuple[Any, ...], list[Aggregate]] = {}
+        self.period = (
+            period_of(command) if all(node.name == "count" and not node.args for node in found.values()) else NONE
+        )
 
     def add(self, row: Row) -> None:
         key = (
@@ -61,6 +66,15 @@ class Groups:
             value = getter(row)
             for taker in takers:
                 group[taker].add(value, at)
+
+    def add_times(self, times: Iterable[int]) -> None:
+        """Many rows of which only the times matter, where there is a `period`: they are counted."""
+        start, size = self.period
+        for place, count in Counter((at - start) // size for at in times).items():
+            key = (Stamp(place * size + start),)
+            for aggregate in self._groups.get(key) or self._new(key):
+                if isinstance(aggregate, Count):
+                    aggregate.count += count
 
     def _new(self, key: tuple[Any, ...]) -> list[Aggregate]:
         """A group that is met first."""
@@ -77,6 +91,15 @@ class Groups:
             for name, getter in self._items:
                 row.values[name] = getter(row)
             yield row
+
+
+def period_of(command: Stats) -> tuple[int, int]:
+    """Where periods of a grouping by bin(period) alone begin, and how long they are, in milliseconds; NONE for another grouping."""
+    node = command.by[0].node if len(command.by) == 1 else None
+    if not isinstance(node, Apply) or node.name != "bin" or len(node.args) != 1 or not isinstance(node.args[0], Period):
+        return NONE
+    found = length(node.args[0].count, node.args[0].unit)
+    return (found.start, found.ms) if found.ms else NONE
 
 
 def _kind(value: Any) -> Any:

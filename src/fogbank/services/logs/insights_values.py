@@ -34,8 +34,12 @@ class Length(msgspec.Struct, frozen=True):
         """The beginning of the length that a time is in; None where there is no such date."""
         if self.months:
             return self._month(at, 0)
-        start = MONDAY if self.ms and self.ms % FIXED["w"] == 0 else 0
-        return Stamp((at - start) // self.ms * self.ms + start) if self.ms else None
+        return Stamp((at - self.start) // self.ms * self.ms + self.start) if self.ms else None
+
+    @property
+    def start(self) -> int:
+        """Where one of them begins: weeks do on Mondays."""
+        return MONDAY if self.ms and self.ms % FIXED["w"] == 0 else 0
 
     def ceil(self, at: int) -> Stamp | None:
         """The end of it: the next beginning, for a time that is none itself."""

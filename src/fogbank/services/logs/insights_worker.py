@@ -82,7 +82,8 @@ def carry_out(task: Task, store: Store, blobs: Blobs) -> None:
             tell(Told(meter.events, work.matched, meter.bytes))
 
     meter = Meter(tick)
-    for number, row in enumerate(rows_of(task, plan, store, blobs, meter)):
+    scans = [Scan(store, blobs, target, meter, tuple(plan.hints)) for target in task.targets]
+    for number, row in enumerate(rows_of(task, plan, scans, work)):
         work.add(row)
         if work.full:
             break
@@ -92,14 +93,12 @@ def carry_out(task: Task, store: Store, blobs: Blobs) -> None:
     tell(Told(meter.events, work.matched, meter.bytes, done=True, rows=found))
 
 
-def rows_of(task: Task, plan: Plan, store: Store, blobs: Blobs, meter: Meter) -> Iterator[Row]:
-    """The rows that a query is on, in order where that matters."""
-    contains, hints = tuple(plan.contains), tuple(plan.hints)
+def rows_of(task: Task, plan: Plan, scans: list[Scan], work: Run) -> Iterator[Row]:
+    """The rows that a query is on, in order where that matters, but those that are only counted."""
     walks = []
-    for target in task.targets:
-        scan = Scan(store, blobs, target, meter, hints)
-        want = Want(max(task.start, target.cutoff), task.end, None, contains, plan.reverse)
-        walks.append(scan.unordered(want) if plan.unordered else scan.ordered(want))
+    for target, scan in zip(task.targets, scans, strict=True):
+        want = Want(max(task.start, target.cutoff), task.end, None, tuple(plan.contains), plan.reverse)
+        walks.append(scan.unordered(want, work.counts) if plan.unordered else scan.ordered(want))
     if plan.unordered or len(walks) == 1:
         return chain.from_iterable(walks)
     return merge(*walks, key=_time, reverse=plan.reverse)
