@@ -94,11 +94,11 @@ def test_idle_environments_of_others_make_room(running: Run) -> None:
 def test_a_busy_function_does_not_starve_another(running: Run) -> None:
     async def work(functions: Functions) -> None:
         busy, other = functions.make(WHO), functions.make(WHO)
-        many = [asyncio.ensure_future(functions.call(busy, b"0.05")) for _ in range(100)]
+        many = [asyncio.ensure_future(functions.call(busy, b"0.05")) for _ in range(30)]
         await functions.until(lambda: functions.pool.status().busy == 1)
         late = asyncio.ensure_future(functions.call(other, b"0"))
         await functions.until(lambda: functions.pool.running(other) == 1)
-        many += [asyncio.ensure_future(functions.call(busy, b"0.05")) for _ in range(100)]
+        many += [asyncio.ensure_future(functions.call(busy, b"0.05")) for _ in range(30)]
         await late
         assert not all(call.done() for call in many)
         assert not any(outcome.error for outcome in await asyncio.gather(*many))
