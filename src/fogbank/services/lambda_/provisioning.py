@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -18,6 +18,8 @@ from fogbank.services.lambda_.provisioned import Place, Standing, configs
 from fogbank.services.lambda_.resolving import find
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from fogbank.core.background import Background
     from fogbank.engine.functions.spec import FunctionSpec, Status
     from fogbank.services.lambda_.metering import Meter
@@ -64,21 +66,23 @@ class Provisioning:
         self._ctx = ctx
         self._owner = owner
         self._having: dict[Where, Having] = {}
-        self._work: asyncio.Task[None] | None = None
-        self._again = False
+        self._making: set[asyncio.Task[None]] = set()
+        self._looking = False
+        self._closed = False
         self._metered = ctx.region.clock.now().timestamp()
 
     def wake(self) -> None:
         """Look at what is wanted, soon."""
-        self._again = True
-        if self._work is None:
-            self._work = asyncio.get_running_loop().create_task(self._reconcile())
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look)
 
     async def close(self) -> None:
         """Stop."""
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
+        self._closed = True
+        for task in self._making:
+            task.cancel()
+        await asyncio.gather(*self._making, return_exceptions=True)
 
     def standing(self, places: list[Place]) -> list[Standing]:
         """How far it is at some places."""
@@ -96,40 +100,50 @@ class Provisioning:
                 failure = failure or having.failure
         return Standing(allocated, allocated, failure)
 
-    async def _reconcile(self) -> None:
+    def _look(self) -> None:
+        """Compare, and begin what is to be done."""
+        self._looking = False
+        if self._closed:
+            return
         try:
-            while self._again:
-                self._again = False
-                with self._ctx.region.store.snapshot() as tx:
-                    wanted = all_shares(tx)
-                self._meter()
-                steps = [self._make(where, count) for where, count in wanted.items()]
-                steps += [self._end(where) for where in list(self._having) if where not in wanted]
-                await asyncio.gather(*steps)
+            with self._ctx.region.store.snapshot() as tx:
+                wanted = all_shares(tx)
         except Exception:
             _log.exception("provisioned concurrency is looked at again later")
-        finally:
-            self._work = None
+            return
+        self._meter()
+        for where, count in wanted.items():
+            self._begin(self._make(where, count))
+        for where in [where for where in self._having if where not in wanted]:
+            self._begin(self._end(where))
+
+    def _begin(self, step: Coroutine[Any, Any, None]) -> None:
+        """Take a step beside others: what initialises slowly holds nobody up."""
+        task = asyncio.get_running_loop().create_task(step)
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
 
     async def _make(self, where: Where, count: int) -> None:
         """Give a version what it is to have."""
         now = self._ctx.region.clock.now().timestamp()
-        having = self._having.get(where)
         try:
             spec = (await self._owner.loaded(*where)).spec
+            having = self._having.get(where)
             same = having is not None and (having.spec.key, having.count) == (spec.key, count)
             if same and having is not None and (not having.failure or now < having.failed + AGAIN):
                 return
-            self._having[where] = having = Having(spec, count)
+            self._having[where] = Having(spec, count)
             await self._owner.pool.provision(spec, count)
         except (Provisioned, Unavailable, AwsError) as error:
-            if having is not None:
-                having.failure, having.failed = reason(error), now
+            found = self._having.get(where)
+            if found is not None:
+                found.failure, found.failed = reason(error), now
 
     async def _end(self, where: Where) -> None:
         """A version is to have nothing any more."""
-        having = self._having.pop(where)
-        await self._owner.pool.provision(having.spec, 0)
+        having = self._having.pop(where, None)
+        if having is not None:
+            await self._owner.pool.provision(having.spec, 0)
 
     def _meter(self) -> None:
         """Count the time for which environments are kept."""
