@@ -107,6 +107,20 @@ def test_what_a_program_says_it_is(tmp_path: Path, name: str, script: str, found
     assert not answer or answer.prefixes == (program.parent,)
 
 
+def test_a_program_that_others_can_replace_is_not_started(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "node"
+    program.parent.mkdir()
+    program.write_text("")
+    assert runtimes._is_safe(program)
+    program.parent.chmod(0o757)
+    assert not runtimes._is_safe(program)
+    program.parent.chmod(0o1757)
+    assert runtimes._is_safe(program)
+    if os.geteuid() == 0:
+        os.chown(program.parent, 12345, -1)
+        assert not runtimes._is_safe(program)
+
+
 def test_an_interpreter_in_a_home_shows_nothing_of_the_rest(tmp_path: Path) -> None:
     for name in ("bin", "lib", ".ssh", "share"):
         (tmp_path / name).mkdir()

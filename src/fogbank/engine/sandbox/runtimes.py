@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -42,7 +44,17 @@ def _candidates() -> list[Path]:
     directories = [found for place in places for found in sorted(Path("/").glob(str(place)[1:]), reverse=True)]
     directories += [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
     named = [directory / name for directory in directories for name in (*_PYTHONS, "node")]
-    return [path for path in named if os.access(path, os.X_OK) and path.is_file()]
+    return [path for path in named if os.access(path, os.X_OK) and path.is_file() and _is_safe(path)]
+
+
+def _is_safe(program: Path) -> bool:
+    """Whether nobody can replace a program but who could replace this one, too: it is started as who this is, which may be root."""
+    real = program.resolve()
+    if real.is_relative_to(Path(sys.base_prefix).resolve()):
+        return True
+    states = [each.stat() for path in (program, real) for each in (path, *path.parents)]
+    mine = all(state.st_uid in (0, os.geteuid()) for state in states)
+    return mine and not any(state.st_mode & stat.S_IWOTH and not state.st_mode & stat.S_ISVTX for state in states)
 
 
 def _ask(program: Path) -> Interpreter | None:
