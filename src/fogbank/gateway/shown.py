@@ -25,8 +25,8 @@ SECRETS: Final = frozenset(
     {
         "authenticationcode1", "authenticationcode2", "authkey", "authorizationapikeyvalue", "authorizationcode",
         "base32stringseed", "ciphertextblob", "connectionstring", "copysourcessecustomerkey", "credentialsmap", "encodedmessage",
-        "hostkey", "keymaterial", "logevents", "otp", "passwordverifier", "personalpin", "plaintext", "privatekeyplaintext",
-        "qrcodepng", "samlassertion", "secretbinary", "secretstring", "ssecustomerkey", "token", "tokencode", "userdata",
+        "hostkey", "keymaterial", "logeventmessages", "logevents", "otp", "passwordverifier", "personalpin", "plaintext",
+        "privatekeyplaintext", "qrcodepng", "samlassertion", "secretbinary", "secretstring", "ssecustomerkey", "token", "tokencode", "userdata",
     }
 )  # fmt: skip
 SECRET_ENDS: Final = (

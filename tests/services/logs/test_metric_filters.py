@@ -200,3 +200,9 @@ def test_a_pattern_that_is_none(logs: Any) -> None:
         "InvalidParameterException",
         "If a filter pattern starts with '{' it must end with '}'",
     )
+
+
+def test_what_a_pattern_is_tried_on_is_in_no_event(region: LocalRegion, logs: Any) -> None:
+    logs.test_metric_filter(filterPattern="confidential", logEventMessages=["confidential 4711"])
+    assert region.events()[0]["eventName"] == "TestMetricFilter"
+    assert not [line for line in region.lines if b"4711" in line]
