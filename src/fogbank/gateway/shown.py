@@ -26,7 +26,8 @@ SECRETS: Final = frozenset(
         "authenticationcode1", "authenticationcode2", "authkey", "authorizationapikeyvalue", "authorizationcode",
         "base32stringseed", "ciphertextblob", "connectionstring", "copysourcessecustomerkey", "credentialsmap", "encodedmessage",
         "hostkey", "keymaterial", "logeventmessages", "logevents", "otp", "passwordverifier", "personalpin", "plaintext",
-        "privatekeyplaintext", "qrcodepng", "samlassertion", "secretbinary", "secretstring", "ssecustomerkey", "token", "tokencode", "userdata",
+        "privatekeyplaintext", "qrcodepng", "samlassertion", "secretbinary", "secretstring", "ssecustomerkey", "token", "tokencode",
+        "userdata",
     }
 )  # fmt: skip
 SECRET_ENDS: Final = (
