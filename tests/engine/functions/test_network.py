@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fogbank.engine.functions.budget import LEAST, Budget, Share
 from fogbank.engine.functions.forward import Forward
 from fogbank.engine.functions.proxy import Proxy, Refused, destination, is_public, named
 from fogbank.engine.functions.spec import Network
@@ -43,9 +44,9 @@ def between(work: Callable[[int, int, list[str]], Awaitable[None]], outside: tup
         async with await asyncio.start_server(upper, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             network = Network(region=f"127.0.0.1:{port}", outside=outside or ())
-            way = (
-                Forward(network) if outside is None else Proxy(network, resolve, lambda address: address == "127.0.0.1")
-            )
+            share = Share(budget := Budget(1000))
+            here = "127.0.0.1".__eq__
+            way = Forward(network, share) if outside is None else Proxy(network, share, resolve, here)
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 listener.setblocking(False)
                 await way.open(listener)
@@ -53,7 +54,9 @@ def between(work: Callable[[int, int, list[str]], Awaitable[None]], outside: tup
                     await work(listener.getsockname()[1], port, looked)
                 finally:
                     way.close()
-                    await asyncio.sleep(0)
+                    async with asyncio.timeout(30):
+                        while budget.used:
+                            await asyncio.sleep(0)
 
     asyncio.run(whole())
 
@@ -67,7 +70,7 @@ async def say(port: int, data: bytes, answer: int = -1) -> bytes:
             if answer >= 0:
                 return await reader.readexactly(answer)
             return await reader.read()
-    except ConnectionResetError:
+    except (ConnectionResetError, asyncio.IncompleteReadError):
         return b""
     finally:
         writer.close()
@@ -88,6 +91,46 @@ def test_bytes_are_forwarded_both_ways() -> None:
     between(work)
 
 
+def test_environments_share_what_may_be_open() -> None:
+    budget = Budget(100)
+    first = Share(budget)
+    assert first.take(100)
+    assert not first.take(1)
+    first.give_back(60)
+    others = [Share(budget) for _ in range(4)]
+    assert not first.take(1)  # it has more than a fifth
+    assert all(other.take(LEAST) for other in others[:3])
+    assert not others[3].take(LEAST)  # nothing is left of the whole
+    for share in (first, *others):
+        share.close()
+        share.close()
+    assert budget.environments == 0
+
+
+def test_connections_beyond_the_share_are_closed() -> None:
+    async def work() -> None:
+        async with await asyncio.start_server(upper, "127.0.0.1", 0) as server:
+            way = Forward(Network(f"127.0.0.1:{server.sockets[0].getsockname()[1]}"), Share(Budget(4)))
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.setblocking(False)
+                await way.open(listener)
+                port = listener.getsockname()[1]
+                open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+                for reader, writer in open_ones:
+                    writer.write(b"x")
+                    assert await reader.readexactly(1) == b"X"
+                assert await say(port, b"x") == b""
+                for _, writer in open_ones:
+                    writer.close()
+                    await writer.wait_closed()
+                async with asyncio.timeout(30):
+                    while await say(port, b"x", 1) != b"X":
+                        await asyncio.sleep(0.01)
+                way.close()
+
+    asyncio.run(work())
+
+
 def test_a_region_with_tls_is_spoken_to_with_tls(tmp_path: Path) -> None:
     async def work() -> None:
         files = ensure(tmp_path)
@@ -95,7 +138,7 @@ def test_a_region_with_tls_is_spoken_to_with_tls(tmp_path: Path) -> None:
         context.load_cert_chain(files.certificate, files.key)
         async with await asyncio.start_server(upper, "127.0.0.1", 0, ssl=context) as server:
             port = server.sockets[0].getsockname()[1]
-            way = Forward(Network(f"127.0.0.1:{port}", True, str(files.ca)))
+            way = Forward(Network(f"127.0.0.1:{port}", True, str(files.ca)), Share(Budget(1000)))
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 listener.setblocking(False)
                 await way.open(listener)
@@ -108,7 +151,7 @@ def test_a_region_with_tls_is_spoken_to_with_tls(tmp_path: Path) -> None:
 
 def test_a_region_that_is_not_there_ends_the_connection() -> None:
     async def work() -> None:
-        way = Forward(Network(region="/no/such/socket"))
+        way = Forward(Network(region="/no/such/socket"), Share(Budget(1000)))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
             await way.open(listener)

@@ -128,3 +128,11 @@ def test_the_variables_of_the_environment(running: Run) -> None:
         assert "HTTPS_PROXY" not in found
 
     running(work)
+
+
+def test_the_context_knows_the_time_that_is_left(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make("def handler(e, c):\n    return c.get_remaining_time_in_millis()")
+        assert 0 < json.loads((await functions.call(spec)).payload) <= spec.timeout * 1000
+
+    running(work)

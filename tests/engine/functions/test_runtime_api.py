@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogbank.engine.functions.answer import StreamedAnswer
+from fogbank.engine.functions.budget import Budget, Share
 from fogbank.engine.functions.connection import FREE, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, Connection
 from fogbank.engine.functions.extensions import Extensions
 from fogbank.engine.functions.runtime_api import MAX_ANSWER, MAX_HELD, RuntimeApi
@@ -99,7 +100,7 @@ def talk(work: Callable[[Client], Awaitable[None]], expected: tuple[str, ...] = 
         owner = Owner()
         numbers = iter(range(1, 100))
         extensions = Extensions(spec, list(expected), owner, lambda: f"00000000-0000-4000-8000-{next(numbers):012d}")
-        api = RuntimeApi(owner, extensions)
+        api = RuntimeApi(owner, extensions, Share(budget := Budget(1000)))
         server = await asyncio.get_running_loop().create_server(lambda: Connection(api), "127.0.0.1", 0)
         client = Client(api, owner, server.sockets[0].getsockname()[1])
         try:
@@ -112,7 +113,7 @@ def talk(work: Callable[[Client], Awaitable[None]], expected: tuple[str, ...] = 
             api.reset()
             while api.connections:
                 await asyncio.sleep(0)
-            assert api.held == 0
+            assert api.held == budget.used == 0
 
     asyncio.run(whole())
 

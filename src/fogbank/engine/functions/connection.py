@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httptools
+
+if TYPE_CHECKING:
+    from fogbank.engine.functions.budget import Share
 
 MAX_HEAD = 1024 * 1024 + 256 * 1024  # AWS's clients send up to 1 MiB of X-Ray's causes in a header
 MAX_HEADERS = 200  # of a request, with its trailers
@@ -79,6 +82,7 @@ class Api(Protocol):
     max_held: int
     held: int
     connections: set[Connection]
+    share: Share
 
     def opened(self, request: Request, connection: Connection) -> Sink | None:
         """The head of a request is there: who takes the body, if not its request."""
@@ -122,12 +126,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        if len(self._api.connections) >= MAX_CONNECTIONS:
+        if len(self._api.connections) >= MAX_CONNECTIONS or not self._api.share.take(1):
             self.transport.abort()
-        self._api.connections.add(self)
+        else:
+            self._api.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._api.connections.discard(self)
+        if self in self._api.connections:
+            self._api.connections.discard(self)
+            self._api.share.give_back(1)
         self.transport = None
         if self._request.sink:
             self._request.sink.abort()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from fogbank.engine.functions.answer import StreamedAnswer
+    from fogbank.engine.functions.budget import Share
     from fogbank.engine.functions.connection import Request
     from fogbank.engine.functions.needs import Process, Sandbox
     from fogbank.engine.functions.spec import FunctionSpec, Hooks, Invocation, Limits
@@ -55,6 +56,8 @@ class Origin:
 
 class Wires(Protocol):
     """What listens in the sandbox."""
+
+    share: Share
 
     def close(self) -> None: ...
 
@@ -96,7 +99,7 @@ class Environment:
         least = LEVELS.get(spec.application_log_level, 0) if spec.log_format == "JSON" else 0
         self._output = Output(self._sandbox.stdout, hooks.now, self._log, least)
         self._extensions = Extensions(spec, extension_names(spec), self, lambda: uuid_of(hooks.random_hex()))
-        self.api = RuntimeApi(self, self._extensions)
+        self.api = RuntimeApi(self, self._extensions, origin.wires.share)
         self._sandbox.exited.add_done_callback(self._sandbox_gone)
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     import socket
 
+    from fogbank.engine.functions.budget import Share
     from fogbank.engine.functions.spec import Network
 
 MAX_CONNECTIONS = 128  # of one environment
@@ -18,10 +19,11 @@ WAITING = 64 * 1024  # bytes that one side sent and the other does not take yet,
 class End(asyncio.Protocol):
     """One end of a pair: what it reads is written to its peer, which holds it back when it cannot follow."""
 
-    __slots__ = ("_early", "peer", "transport")
+    __slots__ = ("_early", "ended", "peer", "transport")
 
     def __init__(self, peer: End | None = None) -> None:
         self.peer = peer
+        self.ended = False  # whether its side says no more
         self.transport: asyncio.Transport | None = None
         self._early: list[bytes] = []  # what came before the peer was connected
 
@@ -63,8 +65,9 @@ class End(asyncio.Protocol):
             self.peer.transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """One side says no more: the other is told, and may still answer, where the transport can do that."""
-        transport = self.peer.transport if self.peer else None
+        """One side says no more: the other is told, and may still answer, where the transport can do that. Both: the end."""
+        self.ended = True
+        transport = self.peer.transport if self.peer and not self.peer.ended else None
         if transport and transport.can_write_eof() and not transport.is_closing():
             transport.write_eof()
             return True
@@ -110,8 +113,9 @@ class Entrance(End):
 class Forward:
     """Forwards the connections of one listener to the region."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, share: Share) -> None:
         self._network = network
+        self._share = share
         self._ends: set[Entrance] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -123,7 +127,7 @@ class Forward:
 
     def entered(self, end: Entrance) -> None:
         """A connection from inside."""
-        if len(self._ends) >= MAX_CONNECTIONS:
+        if len(self._ends) >= MAX_CONNECTIONS or not self._share.take(2):
             end.close()
             return
         self._ends.add(end)
@@ -133,7 +137,9 @@ class Forward:
 
     def left(self, end: Entrance) -> None:
         """It is gone."""
-        self._ends.discard(end)
+        if end in self._ends:
+            self._ends.discard(end)
+            self._share.give_back(2)
 
     async def _connect(self, end: Entrance) -> None:
         try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
+    from fogbank.engine.functions.budget import Share
     from fogbank.engine.functions.spec import Network
 
 PUBLIC = "public"
@@ -157,10 +158,12 @@ class Proxy:
     def __init__(
         self,
         network: Network,
+        share: Share,
         resolve: Callable[[str, int], Awaitable[list[str]]] = resolved,
         public: Callable[[str], bool] = is_public,
     ) -> None:
         self._allowed = network.outside
+        self._share = share
         self._resolve = resolve
         self._public = public
         self._clients: set[Entrance] = set()
@@ -174,14 +177,16 @@ class Proxy:
 
     def entered(self, end: Entrance) -> None:
         """A connection from inside."""
-        if len(self._clients) >= MAX_CONNECTIONS:
+        if len(self._clients) >= MAX_CONNECTIONS or not self._share.take(2):
             end.close()
         else:
             self._clients.add(end)
 
     def left(self, end: Entrance) -> None:
         """It is gone."""
-        self._clients.discard(end)
+        if end in self._clients:
+            self._clients.discard(end)
+            self._share.give_back(2)
 
     def asked(self, client: Client, head: bytes) -> None:
         """A client says where it wants to go."""

@@ -14,6 +14,7 @@ from fogbank.engine.functions.extensions import refuse
 
 if TYPE_CHECKING:
     from fogbank.engine.functions.answer import StreamedAnswer
+    from fogbank.engine.functions.budget import Share
     from fogbank.engine.functions.connection import Connection, Request, Sink
     from fogbank.engine.functions.extensions import Extensions
     from fogbank.engine.functions.spec import Invocation
@@ -60,7 +61,8 @@ class RuntimeApi:
     max_body = MAX_ANSWER
     max_held = MAX_HELD
 
-    def __init__(self, owner: Runtime, extensions: Extensions) -> None:
+    def __init__(self, owner: Runtime, extensions: Extensions, share: Share) -> None:
+        self.share = share
         self.held = 0
         self.spent = 0
         self.connections: set[Connection] = set()

@@ -119,6 +119,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     environments: int = 400
     memory: int = 8192  # MiB that the environments have together by their configuration
+    connections: int = 0  # descriptors for the environments' connections; 0: half of what the process may have
     starts: int = 4  # environments that start at once
     idle: float = 600.0  # seconds until an idle environment is stopped
     freeze: float = 1.0  # seconds until an idle environment is frozen

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fogbank.engine.functions.budget import Budget, Share
 from fogbank.engine.functions.connection import Connection
 from fogbank.engine.functions.environment import Environment, Origin
 from fogbank.engine.functions.forward import Forward
@@ -32,9 +33,10 @@ BEFORE_EXPIRY = 300.0  # seconds, of credentials that live long
 class Wires:
     """What listens in a sandbox: the Runtime API, the way to the region, and the way outside if there is one."""
 
-    def __init__(self, network: Network) -> None:
-        self._forward = Forward(network)
-        self._proxy = Proxy(network) if network.outside else None
+    def __init__(self, network: Network, budget: Budget) -> None:
+        self.share = Share(budget)
+        self._forward = Forward(network, self.share)
+        self._proxy = Proxy(network, self.share) if network.outside else None
         self._server: asyncio.Server | None = None
 
     async def open(self, sandbox: Sandbox, environment: Environment) -> None:
@@ -55,6 +57,7 @@ class Wires:
         self._forward.close()
         if self._proxy:
             self._proxy.close()
+        self.share.close()
 
 
 class Starter:
@@ -65,6 +68,7 @@ class Starter:
         self._hooks = hooks
         self._limits = limits
         self._network = network
+        self._budget = Budget(limits.connections)
         self._stage = Stage(directory)
         self._staging = asyncio.Lock()
         self._runtimes: dict[str, tuple[Interpreter | None, Path | None]] = {}
@@ -92,7 +96,7 @@ class Starter:
             sandbox = await self._launcher.start(wanted)
         except SandboxError as error:
             raise Unavailable(str(error)) from error
-        wires = Wires(self._network)
+        wires = Wires(self._network, self._budget)
         origin = Origin(sandbox, wires, stream, how, self._until(granted), for_extensions(values))
         environment = Environment(spec, origin, self._hooks, self._limits, idle)
         try:

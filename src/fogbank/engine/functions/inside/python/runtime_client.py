@@ -98,8 +98,8 @@ def initialize_client(user_agent: str) -> None:
     connection.agent = user_agent
 
 
-def wait() -> tuple[bytes, dict[str, str | None]]:
-    """Wait for an invocation: its payload and its headers."""
+def wait() -> tuple[bytes, dict[str, str | int | None]]:
+    """Wait for an invocation: its payload and its headers, the deadline a number as AWS's context counts with it."""
     for _ in range(3):
         try:
             opened = connection.open()
@@ -112,10 +112,11 @@ def wait() -> tuple[bytes, dict[str, str | None]]:
             continue
         if status != 200:
             raise RuntimeError(f"Failed to get next: http response code: {status}")
-        headers: dict[str, str | None] = dict.fromkeys(HEADERS)
+        headers: dict[str, str | int | None] = dict.fromkeys(HEADERS)
         for name, value in found.items():
             if name in NAMES:
                 headers[NAMES[name]] = value.decode("utf-8")
+        headers["Lambda-Runtime-Deadline-Ms"] = int(found[b"lambda-runtime-deadline-ms"])
         return body, headers
     raise RuntimeError("Failed to get next")
 
