@@ -24,6 +24,10 @@ ORDINARY = {
 import subprocess as s
 print(s.run(['sh', '-c', 'echo fi | cat; exit 3'], stdout=s.PIPE).stdout.decode().strip() + 'ne')
 """,
+    "bash as sh": """
+import subprocess as s
+print(s.check_output(['/bin/sh', '-c', 'set -o pipefail; source /dev/stdin', 'x'], input=b'echo fine').decode())
+""",
     "this interpreter": "import subprocess as s, sys; print(s.check_output([sys.executable, '-c', 'print(\"fine\")']).decode())",
     "databases": "import sqlite3; d = sqlite3.connect('/tmp/x'); d.execute('create table fine (x)'); d.commit(); print('fine')",
     "temporary files": "import tempfile; f = tempfile.NamedTemporaryFile('w+'); f.write('fine'); f.seek(0); print(f.read())",

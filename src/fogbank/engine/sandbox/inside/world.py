@@ -77,6 +77,10 @@ def _system(place: str) -> None:
             os.symlink(os.readlink(path), place + path)
         elif os.path.isdir(path):
             _show(place, path, path)
+    shell, bash = os.path.realpath("/bin/sh"), os.path.realpath("/bin/bash")
+    if os.path.basename(shell) == "dash" and os.path.exists(bash):
+        # As on Amazon Linux, where bootstraps of #!/bin/sh say `source` and `pipefail`.
+        kernel.bind(bash, place + shell)
 
 
 def _etc(place: str, hosts: Iterable[str]) -> None:
