@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from fogbank.engine.functions.forward import MAX_CONNECTIONS, End, Entrance
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Awaitable, Callable
 
     from fogbank.engine.functions.budget import Share
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 PUBLIC = "public"
 MAX_HEAD = 64 * 1024
+RESOLVERS = 16  # names that are looked up at once
+RESOLVERS_EACH = 2  # of one environment
 SECONDS = 30  # to name a destination and to reach it
 REQUEST = re.compile(rb"([A-Z]{1,20}) (\S{1,8192}) HTTP/1\.([01])\r\n")
 AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})")
@@ -99,9 +103,16 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
+@cache
+def resolvers() -> ThreadPoolExecutor:
+    """Threads for names alone: names that take long to look up hold up nothing else of the process."""
+    return ThreadPoolExecutor(RESOLVERS, "names")
+
+
 async def resolved(host: str, port: int) -> list[str]:
     """The addresses of a host."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(resolvers(), look)
     return [str(entry[4][0]) for entry in found]
 
 
@@ -166,6 +177,7 @@ class Proxy:
         self._share = share
         self._resolve = resolve
         self._public = public
+        self._turn = asyncio.Semaphore(RESOLVERS_EACH)
         self._clients: set[Entrance] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -213,7 +225,9 @@ class Proxy:
     async def _reach(self, wanted: Destination, client: Client) -> End:
         if not named(wanted.host, self._allowed):
             raise Refused(b"403 Forbidden")
-        addresses = [address for address in await self._resolve(wanted.host, wanted.port) if self._public(address)]
+        async with self._turn:
+            found = await self._resolve(wanted.host, wanted.port)
+        addresses = [address for address in found if self._public(address)]
         if not addresses:
             raise Refused(b"403 Forbidden")
         transport, peer = await asyncio.get_running_loop().create_connection(
