@@ -213,7 +213,7 @@ class Service:
     carries out when asked (core/control.py), and to `gauges`, which tell what metrics show of its state. `resident` makes what it
     has running there. For fsck, `holdings` tells every blob that its records refer to (one that nobody tells of is garbage), and
     `invariants` what is wrong with them. `cross_origin` gives the headers that an answer to a page of another origin has, by the
-    request and the labels in its address.
+    request and the labels in its address; `welcomes` says, by these labels, whether a large body is read of somebody unknown.
     """
 
     def __init__(
@@ -252,6 +252,7 @@ class Service:
         self.holdings: Callable[[Tx], Iterable[Held]] | None = None
         self.invariants: Callable[[Tx], Iterable[Problem]] | None = None
         self.cross_origin: Callable[[Tx, HttpRequest, Mapping[str, str]], list[tuple[str, str]]] | None = None
+        self.welcomes: Callable[[Tx, Mapping[str, str]], bool] | None = None
         self.operations: dict[str, Bound] = {}
         self._names = {operation.lower(): operation for operation in self.model.operations}
 

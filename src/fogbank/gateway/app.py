@@ -101,7 +101,7 @@ class Gateway:
             record.identified = identified = await steps.read_form(self.region, identified, source)
             record.claim, source = identified.claim, identified.form or source
         if bodies.announced_by(request.headers) and not identified.streams and not request.body:
-            protocol, known = steps.reads_as(identified)
+            protocol, known = steps.reads_as(self.region, identified)
             steps.give_body(identified, await self._read(request, source, protocol, known=known))
         if len(request.body) > bodies.LARGE:
             admitted = await asyncio.get_running_loop().run_in_executor(None, self._admit, record, identified)

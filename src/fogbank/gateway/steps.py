@@ -118,12 +118,14 @@ def is_signed(request: HttpRequest) -> bool:
     return request.headers.get("authorization", "").startswith("AWS4-") or "X-Amz-Signature=" in request.query
 
 
-def reads_as(identified: Identified) -> tuple[str, bool]:
+def reads_as(region: Region, identified: Identified) -> tuple[str, bool]:
     """The protocol that limits a body that is read whole, and whether it is that of somebody who is known, or welcome."""
-    meaning = identified.meaning
-    if meaning.host_kind == FUNCTION_URL:
-        return FUNCTION_URL, True
-    return meaning.protocol, identified.claim is not None
+    meaning, bound = identified.meaning, identified.bound
+    protocol = FUNCTION_URL if meaning.host_kind == FUNCTION_URL else meaning.protocol
+    if identified.claim is not None or bound is None or bound.service.welcomes is None:
+        return protocol, identified.claim is not None
+    with region.store.snapshot() as tx:
+        return protocol, bound.service.welcomes(tx, meaning.labels)
 
 
 def identify(region: Region, received: Received, claim: auth.Claim | None) -> Identified:

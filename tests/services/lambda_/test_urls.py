@@ -238,6 +238,14 @@ def test_bodies_that_are_too_large(region: LocalRegion, url: str, pool: Pool) ->
     assert len(pool.ran) == 1
 
 
+def test_large_bodies_are_read_only_where_everybody_may_call(region: LocalRegion, functions: Any, pool: Pool) -> None:
+    url = create(functions, "AWS_IAM")
+    for somewhere in (url, url.replace("://", "://other")):
+        assert ask(region, somewhere, "POST", body=b"x" * (60 << 10)).status == 403
+        assert ask(region, somewhere, "POST", body=b"x" * (1 << 20)).status == 413
+    assert not pool.ran
+
+
 def test_other_origins(region: LocalRegion, functions: Any, url: str, pool: Pool) -> None:
     said = {"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*", "x": "1"}, "body": ""}
     pool.does["f"] = lambda _event: said

@@ -212,3 +212,12 @@ def cross_origin(tx: Tx, request: HttpRequest, labels: Mapping[str, str]) -> lis
 
 
 lambda_.cross_origin = cross_origin
+
+
+def welcomes(tx: Tx, labels: Mapping[str, str]) -> bool:
+    """Whether a URL is there that asks nobody who calls: of others, nothing large is read without a signature."""
+    found = url_records.opened(tx, labels["UrlId"]) if "UrlId" in labels else None
+    return found is not None and found.url.auth == NONE
+
+
+lambda_.welcomes = welcomes
