@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fogbank.services.logs import reading
+from fogbank.services.logs import get, reading
 from services.helpers import code
 from services.logs.made import GROUP, events, filtered, make, messages, now_of, put, seal_all
 
@@ -118,6 +118,19 @@ def test_a_term_that_is_rare_is_found_behind_many_empty_pages(
     ]
     assert len(pages) > 3
     assert [message for page in pages for message in page] == ["needle"]
+
+
+def test_a_page_that_held_many_events_against_a_pattern_leads_on(
+    logs: Any, stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get, "EXAMINED", 2)
+    pages = [
+        messages(page)
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, filterPattern="-error")
+    ]
+    assert pages == [[]] * 7
+    some = logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, filterPattern="?b1 ?nowhere")
+    assert [message[:9] for page in some for message in messages(page)] == [f"b1 step {step}" for step in range(4)]
 
 
 def test_what_comes_in_while_pages_are_read_is_not_skipped(region: LocalRegion, logs: Any, stored: int) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MOST: Final = 10_000  # events of a page
 LARGEST: Final = 1 << 20  # bytes of a page
 BUDGET: Final = 64 << 20  # bytes that are looked at for a page
+EXAMINED: Final = 100_000  # events that are held against a pattern for a page
 
 # What else a record shows beside what every event has: fields of its message.
 record_fields: Final[list[Callable[[Event], dict[str, str]]]] = []
@@ -82,8 +83,10 @@ def page(reading: Reading, most: int, fits: Callable[[Event], bool] = lambda _: 
     """The next events that fit, as many as a page has."""
     events: list[Event] = []
     size = 0
-    for event in reading:
+    for number, event in enumerate(reading, 1):
         if not fits(event):
+            if number >= EXAMINED:
+                return Page(events, event.place, ended=False)
             continue
         size += len(event.message) + OVERHEAD
         if len(events) == most or (events and size > LARGEST):
