@@ -130,7 +130,9 @@ def handler(e, c):
 def test_too_much_memory(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         spec = functions.make("def handler(e, c):\n    return len(bytearray(e << 20))", memory=128)
-        found = json.loads((await functions.call(spec, b"600")).payload)
+        outcome = await functions.call(spec, b"600")
+        assert outcome.memory_mb <= 128
+        found = json.loads(outcome.payload)
         assert found["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
         assert json.loads((await functions.call(spec, b"1")).payload) == 1 << 20
 

@@ -314,7 +314,7 @@ class Environment:
         now = self._loop.time()
         if spent_ms > QUICK_MS or now - self._looked > LOOK_SECONDS:
             self._looked = now
-            self._memory = -(-self._sandbox.memory_peak() // MIB)
+            self._memory = min(-(-self._sandbox.memory_peak() // MIB), self.spec.memory)  # the group's is a little more
         return self._memory
 
     def _explain(self, current: Exchange, failure: Failed) -> None:
