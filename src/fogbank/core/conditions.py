@@ -98,8 +98,7 @@ class Keys:
 
     def tag_keys(self) -> Value | None:
         """aws:TagKeys: the keys of the tags in the request, or those that it removes."""
-        found = tuple(tags_in(self._input)) or tuple(self._input.get("TagKeys", ()))
-        return found or None
+        return tuple(tags_in(self._input)) or removed_tags(self._input) or None
 
     def mfa_age(self) -> str | None:
         """Seconds since a second factor was shown; only in sessions that have one."""
@@ -165,6 +164,12 @@ def tags_in(req: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(found, list):
             return dict(_pair(tag) for tag in found if isinstance(tag, dict))
     return {}
+
+
+def removed_tags(req: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of the tags that an input removes; CloudWatch Logs has them in lists of other names."""
+    lists = (req.get(name) for name in ("TagKeys", "tagKeys", "tags"))
+    return next((tuple(given) for given in lists if isinstance(given, list) and isinstance((*given, 0)[0], str)), ())
 
 
 def _pair(tag: Mapping[str, Any]) -> tuple[str, str]:

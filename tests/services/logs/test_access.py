@@ -123,3 +123,32 @@ def test_other_accounts_do_not_tail_or_tag(region: LocalRegion, logs: Any) -> No
     assert code(stranger.put_log_group_deletion_protection, logGroupIdentifier=ARN, deletionProtectionEnabled=True) == (
         "AccessDeniedException"
     )
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"logGroupName": GROUP},
+        {"logGroupNames": [GROUP]},
+        {"logGroupNames": ["open", GROUP]},
+        {"logGroupIdentifiers": [ARN]},
+        {"logGroupIdentifiers": ["open", ARN]},
+    ],
+)
+def test_queries_are_refused_by_a_tag_however_the_group_is_named(region: LocalRegion, ann: Any, on: Any) -> None:
+    region.client("logs").create_log_group(logGroupName="open")
+    closed = allow("logs:*", StringEquals={"aws:ResourceTag/team": "race"}) | {"Effect": "Deny"}
+    permit(region, allow("logs:*"), closed)
+    query = {"startTime": 1, "endTime": 2, "queryString": "fields @message"}
+    assert code(ann.start_query, **on, **query) == "AccessDeniedException"
+    ann.start_query(logGroupNames=["open"], **query)
+
+
+def test_which_tags_are_taken_away_is_asked_in_both_ways(region: LocalRegion, ann: Any) -> None:
+    kept = allow("logs:*", **{"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}) | {"Effect": "Deny"}
+    permit(region, allow("logs:*"), kept)
+    for keys in (["team"], ["other", "team"]):
+        assert code(ann.untag_resource, resourceArn=ARN, tagKeys=keys) == "AccessDeniedException"
+        assert code(ann.untag_log_group, logGroupName=GROUP, tags=keys) == "AccessDeniedException"
+    ann.untag_resource(resourceArn=ARN, tagKeys=["other"])
+    ann.untag_log_group(logGroupName=GROUP, tags=["other"])

@@ -48,8 +48,10 @@ def address(call: Call, req: Input) -> Address:
         return call.account, call.region, name
     if identifier is not None:
         return address_of(call, identifier)
-    if "logGroupIdentifiers" in req:
+    if req.get("logGroupIdentifiers"):
         return address_of(call, req["logGroupIdentifiers"][0])
+    if req.get("logGroupNames"):
+        return call.account, call.region, req["logGroupNames"][0]
     if "logRecordPointer" in req:
         return address_of_id(call, read_pointer(req["logRecordPointer"])[0])
     arn = req.get("resourceArn")
