@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Place = tuple[str, str, str, date]  # account, region, function's name, day
 
 SERVICE: Final = "lambda"
-SOON: Final = 0.1  # seconds: what a process that is killed may lose
+SOON: Final = 0.4  # seconds: what a process that is killed may lose
 _log = logging.getLogger("fogbank.lambda")
 
 
