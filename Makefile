@@ -34,7 +34,7 @@ down: venv  ## stop the region that `make up` started
 
 # What tests run against the region besides Python's own clients: a program and the Debian package that has it. Tests of one that is
 # not there skip, and say so; here it is installed where that may be done.
-PROGRAMS := restic:restic rclone:rclone s3cmd:s3cmd chromium:chromium
+PROGRAMS := restic:restic rclone:rclone s3cmd:s3cmd chromium:chromium aws:awscli
 
 .PHONY: programs
 programs:  ## install the programs that tests run, where apt and root are at hand

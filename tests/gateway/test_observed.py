@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.client import Answer
 
-LINE = re.compile(r'(?P<name>[a-z0-9_]+)\{(?P<labels>(?:[a-z_]+="[^"\\]*",?)+)\} (?P<value>[0-9.e+-]+)')
+LINE = re.compile(r'(?P<name>[a-z0-9_]+)(?:\{(?P<labels>(?:[a-z_]+="[^"\\]*",?)+)\})? (?P<value>[0-9.e+-]+)')
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def scrape(live: Live) -> dict[tuple[str, str, str], float]:
         key = line.rpartition(" ")[0]
         assert key not in series
         series.add(key)
-        labels: dict[str, str] = dict(re.findall(r'([a-z]+)="([^"]*)"', found["labels"]))
+        labels: dict[str, str] = dict(re.findall(r'([a-z]+)="([^"]*)"', found["labels"] or ""))
         summed = (
             name,
             labels.get("operation") or labels.get("bucket", ""),

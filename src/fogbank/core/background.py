@@ -125,7 +125,7 @@ class Background:
             region=name,
             scope_region=region,
             now=mine.clock.now(),
-            request_id=mine.ids.request_id(),
+            request_id=mine.ids.request_uuid(),
             request=HttpRequest("POST", "/", "", {}, b"", "", "https"),
             asked=[],
             bound=bound,

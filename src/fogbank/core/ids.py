@@ -19,6 +19,7 @@ class Ids:
     def __init__(self, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._random = random_bytes
         self._supply: list[str] = []
+        self._uuids: list[str] = []
 
     def request_id(self) -> str:
         """A request id: 16 upper-case hexadecimal digits, as S3's. Taken from a supply: a request should not cost a system call."""
@@ -26,6 +27,13 @@ class Ids:
             text = self._random(BATCH * 8).hex().upper()
             self._supply = [text[at : at + 16] for at in range(0, len(text), 16)]
         return self._supply.pop()
+
+    def request_uuid(self) -> str:
+        """A request id as most services have them: a random UUID. From a supply, too."""
+        if not self._uuids:
+            text = self._random(BATCH * 16).hex()
+            self._uuids = [as_uuid(text[at : at + 32]) for at in range(0, len(text), 32)]
+        return self._uuids.pop()
 
     def token(self, length: int = 64) -> str:
         """An opaque token of URL-safe characters, as an upload id."""
@@ -40,10 +48,7 @@ class Ids:
 
     def uuid(self) -> str:
         """A random UUID (version 4), in lower case."""
-        raw = bytearray(self._random(16))
-        raw[6], raw[8] = raw[6] & 0x0F | 0x40, raw[8] & 0x3F | 0x80
-        text = raw.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return as_uuid(self._random(16).hex())
 
     def random(self, count: int) -> bytes:
         """Random bytes, of key material."""
@@ -52,3 +57,9 @@ class Ids:
     def secret(self) -> str:
         """A secret access key: 40 characters."""
         return urlsafe_b64encode(self._random(30)).decode().replace("-", "/").replace("_", "+")
+
+
+def as_uuid(text: str) -> str:
+    """32 random hexadecimal digits as a UUID of version 4."""
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"

@@ -97,6 +97,8 @@ class Gateway:
             request.body = await self._read(request, source, "query", known=claim is not None)
         received = steps.Received(request, record.id, record.at)
         record.identified = identified = steps.identify(self.region, received, claim)
+        if not identified.meaning.service.startswith("s3"):
+            record.id = self.region.ids.request_uuid()
         if identified.operation.form:
             record.identified = identified = await steps.read_form(self.region, identified, source)
             record.claim, source = identified.claim, identified.form or source

@@ -114,7 +114,7 @@ def state(gauges: Iterable[Gauge]) -> Iterator[str]:
         yield f"# TYPE {name} gauge"
         for gauge in found:
             written = ",".join(f'{label}="{value}"' for label, value in gauge.labels.items())
-            yield f"{name}{{{written}}} {gauge.value}"
+            yield f"{name}{{{written}}} {gauge.value}" if written else f"{name} {gauge.value}"
 
 
 def labels(worker: str, operation: str) -> str:

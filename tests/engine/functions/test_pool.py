@@ -332,3 +332,15 @@ def test_whatever_happens_nothing_is_left(running: Run) -> None:
         assert all(functions.pool.running(spec) == 0 for spec in specs)
 
     running(work, limits=Limits(memory=1100))
+
+
+def test_a_large_tmp_takes_room_as_it_is_memory(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        large = functions.make("def handler(e, c):\n    return 1", ephemeral=812)
+        await functions.call(large, b"1")
+        assert functions.pool.status().memory == 256 + 300
+        other = functions.make("def handler(e, c):\n    return 2")
+        await functions.call(other, b"1")
+        assert functions.pool.status().memory == 256
+
+    running(work, limits=Limits(memory=700))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.core import sources
-from services.helpers import refusal
+from services.helpers import dev, refusal
 from services.lambda_.planted import plant
 
 if TYPE_CHECKING:
@@ -74,3 +74,14 @@ def test_get_update_delete_and_list_event_source_mappings(functions: Any) -> Non
         assert refusal(getattr(functions, name), UUID=UUID)["Code"] == "ResourceNotFoundException"
     assert functions.list_event_source_mappings(FunctionName="f")["EventSourceMappings"] == []
     assert refusal(functions.list_event_source_mappings, FunctionName="g")["Code"] == "ResourceNotFoundException"
+
+
+def test_nobody_learns_here_which_functions_others_have(region: LocalRegion, functions: Any) -> None:
+    theirs = dev(region, "111122223333", "lambda")
+    for name in ("f", "nothing"):
+        arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+        asked = [
+            refusal(theirs.create_event_source_mapping, FunctionName=arn, EventSourceArn=QUEUE),
+            refusal(theirs.list_event_source_mappings, FunctionName=arn),
+        ]
+        assert [told["Message"] for told in asked] == [f"Function not found: {arn}"] * 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,6 +65,13 @@ def test_invoke_and_its_answer(functions: Any, pool: Pool) -> None:
     spec, invocation = pool.ran[0]
     assert (spec.arn, spec.version, invocation.invoked_arn) == (ARN + "f", "$LATEST", ARN + "f")
     assert invocation.trace.startswith("Root=1-")
+
+
+def test_the_invocations_id_is_the_requests(functions: Any, pool: Pool) -> None:
+    """What a caller is told is what the function's context and its log say."""
+    told = functions.invoke(FunctionName="f")["ResponseMetadata"]["RequestId"]
+    assert pool.ran[0][1].request_id == told
+    assert str(uuid.UUID(told)) == told
 
 
 def test_without_a_payload_the_event_is_empty(functions: Any) -> None:

@@ -186,7 +186,7 @@ class Pool:
 
     def _fits(self, spec: FunctionSpec) -> bool:
         count = sum(len(group.environments) + group.starting for group in self._groups.values())
-        return count < self._limits.environments and self._memory + spec.memory <= self._limits.memory
+        return count < self._limits.environments and self._memory + spec.room <= self._limits.memory
 
     async def _start(self, group: Group) -> None:
         """An environment on demand, for whoever waits when it is there. Its first initialisation may fail: it is tried again."""
@@ -200,7 +200,7 @@ class Pool:
     def _reserve(self, group: Group) -> None:
         group.starting += 1
         self._starting += 1
-        self._memory += group.spec.memory
+        self._memory += group.spec.room
 
     async def _made(self, group: Group, how: str) -> Environment:
         """A new environment of a group, initialised or not, for which room is reserved."""
@@ -209,7 +209,7 @@ class Pool:
             environment = await self._starter.start(group.spec, how, self._idle)
             await environment.initialise("init", self._limits.init)
         except BaseException:
-            self._memory -= group.spec.memory
+            self._memory -= group.spec.room
             if environment:
                 self._close(environment)
             raise
@@ -285,7 +285,7 @@ class Pool:
         group = self._groups[environment.spec.key]
         if environment in group.environments:
             group.environments.discard(environment)
-            self._memory -= environment.spec.memory
+            self._memory -= environment.spec.room
             self._close(environment)
         if environment in group.idle:
             group.idle.remove(environment)

@@ -17,6 +17,9 @@ RESERVED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 UNHANDLED = "Unhandled"  # what AWS says of every error today, whether or not the runtime caught it
 
 
+PLAIN = 512  # MiB of /tmp that a function has without asking
+
+
 class FunctionSpec(msgspec.Struct, frozen=True):
     """One version of a function, as it runs.
 
@@ -44,6 +47,11 @@ class FunctionSpec(msgspec.Struct, frozen=True):
     application_log_level: str = "INFO"  # TRACE DEBUG INFO WARN ERROR FATAL; for JSON only
     system_log_level: str = "INFO"  # DEBUG INFO WARN; for JSON only
     role: str = ""  # the ARN of the execution role: the service's to know
+
+    @property
+    def room(self) -> int:
+        """MiB that an environment may take of this machine: files in /tmp are memory, too. What every function has of them, few use."""
+        return self.memory + max(0, self.ephemeral - PLAIN)
 
 
 class Invocation(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from fogbank.core import sources
 from fogbank.core.destinations import parse
 from fogbank.core.errors import AwsError, not_implemented
 from fogbank.core.paging import read_marker
-from fogbank.services.lambda_.errors import invalid, not_found
+from fogbank.services.lambda_.errors import invalid, no_function, not_found
 from fogbank.services.lambda_.names import parse as parse_name
 from fogbank.services.lambda_.resolving import need
 from fogbank.services.lambda_.service import lambda_
@@ -39,7 +39,7 @@ TAKES: Final = (
 )
 def create_event_source_mapping(call: Call, req: Input) -> dict[str, Any]:
     """Have a queue or a stream polled for a function."""
-    need(call.tx, parse_name(req["FunctionName"], call.account, call.region))
+    need_own(call, req)
     arn = req.get("EventSourceArn", "")
     parsed = parse(arn)
     if parsed is None:
@@ -76,8 +76,16 @@ def list_event_source_mappings(call: Call, req: Input) -> dict[str, Any]:
     """The mappings of the account, of a function or of a source."""
     read_marker(req.get("Marker"), invalid("Invalid Marker."))
     if "FunctionName" in req:
-        need(call.tx, parse_name(req["FunctionName"], call.account, call.region))
+        need_own(call, req)
     return {"EventSourceMappings": []}
+
+
+def need_own(call: Call, req: Input) -> None:
+    """ResourceNotFoundException unless the function is the account's, and there: of others' nobody is told whether they are."""
+    name = parse_name(req["FunctionName"], call.account, call.region)
+    if name.account != call.account:
+        raise no_function(name.arn)
+    need(call.tx, name)
 
 
 def absent(arn: str, service: str) -> AwsError:

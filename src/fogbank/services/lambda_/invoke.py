@@ -88,7 +88,7 @@ def asked(call: Call, req: Input, most: int) -> tuple[Run, Found]:
         name=name.name,
         version=found.version.number,
         arn=name.arn,
-        id=call.ids.uuid(),
+        id=call.request_id,
         payload=payload,
         context=context,
         trace=trace,

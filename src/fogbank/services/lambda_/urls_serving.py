@@ -78,7 +78,7 @@ def asked(call: Call, found: Opened) -> Run:
     name = found.name
     target = resolve(call.tx, name, int.from_bytes(call.ids.random(4), "big") / 2**32)
     need_ready(target.version)
-    trace, request_id = traced(call, target, name), call.ids.uuid()
+    trace, request_id = traced(call, target, name), call.request_id
     caller = call.principal if found.url.auth == IAM else None
     request = Asked(found.url.id, call.request, request_id, call.now, trace, caller)
     payload = url_event.event(request)
