@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fogbank.engine.functions import exchange as words
 from fogbank.engine.functions.exchange import Exchange, Failed
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from fogbank.engine.functions.answer import StreamedAnswer
-    from fogbank.engine.functions.budget import Share
     from fogbank.engine.functions.connection import Request
-    from fogbank.engine.functions.needs import Process, Sandbox
+    from fogbank.engine.functions.needs import Process
+    from fogbank.engine.functions.origin import Origin
     from fogbank.engine.functions.spec import FunctionSpec, Hooks, Invocation, Limits
 
 ON_DEMAND = "on-demand"
@@ -38,28 +38,6 @@ RUNTIME_SECONDS = 0.5  # for the runtime before them, where there are extensions
 MIB = 1024 * 1024
 QUICK_MS = 5.0
 LOOK_SECONDS = 0.1
-
-
-class Origin:
-    """Where an environment comes from: its sandbox, and what was decided when it was made."""
-
-    def __init__(
-        self, sandbox: Sandbox, wires: Wires, stream: str, how: str, expires: float, for_extensions: dict[str, str]
-    ) -> None:
-        self.sandbox = sandbox
-        self.wires = wires
-        self.stream = stream
-        self.how = how
-        self.expires = expires
-        self.for_extensions = for_extensions
-
-
-class Wires(Protocol):
-    """What listens in the sandbox."""
-
-    share: Share
-
-    def close(self) -> None: ...
 
 
 class Environment:

@@ -50,7 +50,7 @@ class FunctionSpec(msgspec.Struct, frozen=True):
 
     @property
     def room(self) -> int:
-        """MiB that an environment may take of the machine: files in /tmp are memory, too. What all have without asking, few use."""
+        """MiB that an environment may take of the machine: files in /tmp are memory. What all have without asking, few use."""
         return self.memory + max(0, self.ephemeral - PLAIN)
 
 

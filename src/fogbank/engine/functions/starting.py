@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from fogbank.engine.functions.budget import Budget, Share
 from fogbank.engine.functions.connection import Connection
-from fogbank.engine.functions.environment import Environment, Origin
+from fogbank.engine.functions.environment import Environment
 from fogbank.engine.functions.forward import Forward
+from fogbank.engine.functions.origin import Origin
 from fogbank.engine.functions.proxy import Proxy
 from fogbank.engine.functions.reports import stream_name
 from fogbank.engine.functions.runtimes import CUSTOM, command, forks
