@@ -90,6 +90,13 @@ def test_a_destination_that_the_role_may_not_send_to(region: LocalRegion, functi
     put(FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "g"}})
 
 
+def test_nobody_learns_from_a_destination_whether_it_is_there(functions: Any) -> None:
+    theirs = "arn:aws:lambda:us-east-1:111122223333:function:"
+    put = functions.put_function_event_invoke_config
+    told = refusal(put, FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": theirs + "nothing"}})
+    assert "doesn't have permissions to call InvokeFunction on" in told["Message"]
+
+
 @pytest.mark.parametrize("arn", ["kafka://topic", "arn:aws:lambda:us-east-1::function:g"])
 def test_what_is_no_destination(functions: Any, arn: str) -> None:
     put = functions.put_function_event_invoke_config

@@ -175,9 +175,12 @@ def check_destination(call: Call, name: Name, arn: str, when: str, wanted: Input
     if arn.startswith(name.unqualified) and arn[len(name.unqualified) :][:1] in ("", ":"):
         raise invalid("You can't specify the function as a destination for itself.")
     destination = destinations.find(arn) if parsed[0] in SENDS else None
+    if destination is not None:
+        check_role(
+            call, name, arn, parsed[0], parsed[2]
+        )  # first: who may not send there is not told whether it is there
     if destination is None or not destination.exists(call.tx, arn):
         raise invalid(f"The destination ARN {arn} is invalid.")
-    check_role(call, name, arn, parsed[0], parsed[2])
 
 
 def check_role(call: Call, name: Name, arn: str, service: str, owner: str) -> None:
