@@ -196,7 +196,7 @@ def test_arns_say_how_a_version_was_addressed(client: Any, make: Make) -> None:
             "python2.7 is no longer supported for creating or updating",
         ),
         ({"Runtime": "cobol"}, "ValidationException", "Member must satisfy enum value set"),
-        ({"Runtime": "java21"}, "NotImplemented", "The runtime java21"),
+        ({"Runtime": "java21"}, "NotImplemented", "The runtime java21, for which this machine has no interpreter (see"),
         ({"Role": "nobody"}, "ValidationException", "Member must satisfy regular expression pattern"),
         ({"Timeout": 0}, "ValidationException", "Member must have value greater than or equal to 1"),
         ({"Timeout": 901}, "ValidationException", "Value '901' at 'timeout' failed to satisfy constraint"),
@@ -210,7 +210,11 @@ def test_arns_say_how_a_version_was_addressed(client: Any, make: Make) -> None:
         ({"TracingConfig": {"Mode": "Active"}}, "NotImplemented", "Active tracing"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "NotImplemented", "SnapStart"),
         ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "ValidationException", "fileSystemConfigs"),
-        ({"PackageType": "Image", "Code": {"ImageUri": "x"}}, "NotImplemented", "A function of a container image"),
+        (
+            {"PackageType": "Image", "Code": {"ImageUri": "x"}, "Runtime": None, "Handler": None},
+            "NotImplemented",
+            "A function of a container image",
+        ),
         ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "InvalidParameterValueException", "JSON log format"),
         ({"LoggingConfig": {"LogGroup": "no spaces"}}, "ValidationException", "regular expression"),
         (

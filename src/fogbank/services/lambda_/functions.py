@@ -73,6 +73,7 @@ def prepare(call: Call, req: Input) -> Callable[[], Looked]:
 def check_new(call: Call, req: Input) -> Name:
     """The name of a new function; raises for one that is taken, and for what no function of a zip can be without."""
     name = whole_of(call, req)
+    configuration.check_absent(req)
     if "Runtime" not in req or not req.get("Handler"):
         raise invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
     if functions.get(call.tx, name.account, name.region, name.name) is not None:

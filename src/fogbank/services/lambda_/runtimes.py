@@ -29,7 +29,9 @@ def check(runtime: str) -> None:
             "We recommend you use a supported runtime while creating or updating functions."
         )
     if runtime not in available():
-        raise not_implemented(f"The runtime {runtime}, for which this machine has no interpreter,")
+        raise not_implemented(
+            f"The runtime {runtime}, for which this machine has no interpreter (see `fogbank doctor`),"
+        )
 
 
 def architecture() -> str:
