@@ -33,6 +33,8 @@ ABSOLUTE = re.compile(rb"http://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(
 HOP = re.compile(rb"\r\n(?:proxy-[a-z-]+|connection|keep-alive):[^\r\n]*", re.IGNORECASE)
 # Ranges whose addresses carry IPv4 ones inside: through a gateway they could lead anywhere.
 CARRYING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")]
+# Clients show it: the setting's name tells where to change it.
+NOT_ALLOWED = b"403 Not allowed by functions_reach"
 
 
 class Refused(Exception):
@@ -224,19 +226,19 @@ class Proxy:
 
     async def _reach(self, wanted: Destination, client: Client) -> End:
         if not named(wanted.host, self._allowed):
-            raise Refused(b"403 Forbidden")
+            raise Refused(NOT_ALLOWED)
         async with self._turn:
             found = await self._resolve(wanted.host, wanted.port)
         addresses = [address for address in found if self._public(address)]
         if not addresses:
-            raise Refused(b"403 Forbidden")
+            raise Refused(NOT_ALLOWED)
         transport, peer = await asyncio.get_running_loop().create_connection(
             lambda: End(client), addresses[0], wanted.port
         )
         own = transport.get_extra_info("sockname")[0] == transport.get_extra_info("peername")[0]
         if own and self._public is is_public:
             transport.abort()
-            raise Refused(b"403 Forbidden")
+            raise Refused(NOT_ALLOWED)
         return peer
 
     def close(self) -> None:
