@@ -201,6 +201,22 @@ def test_extensions_do_not_hold_answers_up(sandboxed: Run) -> None:
     sandboxed(work)
 
 
+def test_modules_of_both_kinds_find_the_packages_of_layers(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        layer = functions.layer()
+        package = layer / "nodejs/node_modules/seven"
+        package.mkdir(parents=True)
+        (package / "index.js").write_text("module.exports = 7;")
+        for file, code in (
+            ("index.mjs", "import seven from 'seven'; export const handler = async () => seven;"),
+            ("index.js", "const seven = require('seven'); exports.handler = async () => seven;"),
+        ):
+            spec = functions.make(code, file=file, runtime=NODES[0], layers=(layer,))
+            assert (await functions.call(spec)).payload == b"7"
+
+    sandboxed(work)
+
+
 def test_extensions_that_end_too_early(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         layer = functions.layer(broken="#!/bin/sh\nexit 3\n")
