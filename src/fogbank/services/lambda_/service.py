@@ -14,7 +14,6 @@ lambda_ = Service(
         "layer_version": resources.layer_version,
         "signing_config": resources.signing_config,
         "tagged": resources.tagged,
-        "event_source_mapping": "arn:aws:lambda:{region}:{account}:event-source-mapping:{UUID}",
     },
     modules=(
         "functions",
@@ -41,7 +40,6 @@ lambda_ = Service(
         "provisioned",
         "urls",
         "urls_serving",
-        "event_sources",
     ),
     owner=resources.owner,
     policy=resources.policy,
