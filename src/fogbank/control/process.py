@@ -102,6 +102,7 @@ def options_of(settings: Settings) -> Options:
         functions_memory=settings.functions_memory,
         functions_reach=settings.functions_reach,
         functions_idle=settings.functions_idle,
+        functions_unpacked=settings.functions_unpacked,
         logs_size=settings.logs_size,
     )
 

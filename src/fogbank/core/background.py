@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ class Options(msgspec.Struct, frozen=True):
 
     `lifecycle_day` is how long a day is in lifecycle rules, if not a day. `directory` is the data directory; None where there is
     none, as in some tests: what needs it refuses then. `address` is the host and port at which this machine reaches the region's own
-    endpoint, with `tls` or without, None where it does not listen. `functions_memory` is in MiB, `logs_size` in bytes.
+    endpoint, with `tls` or without, None where it does not listen. `functions_memory` is in MiB, the sizes
+    `functions_unpacked` and `logs_size` are in bytes.
     """
 
     lifecycle_day: timedelta | None = None
@@ -41,6 +43,7 @@ class Options(msgspec.Struct, frozen=True):
     functions_memory: int = 0
     functions_reach: tuple[str, ...] = ()
     functions_idle: float = 600
+    functions_unpacked: int = 0
     logs_size: int = 16 << 30
 
 
@@ -82,7 +85,8 @@ class Background:
                 acting = self.carry_out(tx, principal, bound, req, region)
             return await acting
         if data is None:
-            return await self._write(principal, bound, req, region, None)
+            prepared = await self._prepare(principal, bound, req, region)
+            return await self._write(principal, bound, req, region, None, prepared)
         with self.region.store.snapshot() as tx:
             call = self.call(tx, principal, bound, req, region)
             authorise(call, bound.service.model.protocol)
@@ -99,16 +103,36 @@ class Background:
             raise not_implemented(f"The operation {service}:{operation}")
         return found
 
-    async def _write(self, principal: Principal, bound: Bound, req: Input, region: str, body: Body | None) -> Any:
+    async def _prepare(self, principal: Principal, bound: Bound, req: Input, region: str) -> Any:
+        """Do in a thread what an operation does ahead of its transaction, as for a request; None where it does nothing then."""
+        if bound.prepare is None:
+            return None
+        with self.region.store.snapshot() as tx:
+            call = self.call(tx, principal, bound, req, region)
+            authorise(call, bound.service.model.protocol)
+            work = bound.prepare(call, req)
+        return await asyncio.to_thread(work)
+
+    async def _write(
+        self, principal: Principal, bound: Bound, req: Input, region: str, body: Body | None, prepared: Any = None
+    ) -> Any:
         return await self.region.store.write(
-            lambda tx: self.carry_out(tx, principal, bound, req, region, body), bulk=bound.access == "bulk"
+            lambda tx: self.carry_out(tx, principal, bound, req, region, body, prepared), bulk=bound.access == "bulk"
         )
 
     def carry_out(
-        self, tx: Tx, principal: Principal, bound: Bound, req: Input, region: str = "", body: Body | None = None
+        self,
+        tx: Tx,
+        principal: Principal,
+        bound: Bound,
+        req: Input,
+        region: str = "",
+        body: Body | None = None,
+        prepared: Any = None,
     ) -> Any:
         """Carry out an operation in a transaction that the caller has opened."""
         call = self.call(tx, principal, bound, req, region, body)
+        call.prepared = prepared
         authorise(call, bound.service.model.protocol)
         return bound.handler(call, req)
 

@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     functions_memory: int = 0
     functions_reach: tuple[str, ...] = ("public",)
     functions_idle: int = 600
+    functions_unpacked: int = 0
     logs_size: int = 16 << 30
 
     @property
@@ -184,6 +185,8 @@ SETTINGS = (
     Setting("functions_reach", "What functions reach beside this region: public (any public address), or names and addresses, "
             "*.example.com for all below. Empty: nothing. Never this machine's or private addresses, unless they are named.", _reach),
     Setting("functions_idle", "How many seconds an environment of a function that is not called is kept.", None, 1, 86_400),
+    Setting("functions_unpacked", "How many bytes unpacked code of functions may take on disk; beyond it what is not in use goes, and "
+            "is unpacked anew when it is invoked. 0: a tenth of the disk, at least 1 GiB.", None, 0, 1 << 50),
     Setting("logs_size", "How many bytes CloudWatch Logs may take on disk; beyond it the oldest events go first.",
             None, 1 << 24, 1 << 50),
 )  # fmt: skip
@@ -193,7 +196,8 @@ _TYPES: dict[str, type] = {
     "tls": bool, "tls_names": list, "log_level": str, "log_format": str, "log_size": int, "events_size": int, "data_events_size": int,
     "stop_seconds": int,
     "max_body": int, "max_connections": int, "pin_workers": bool, "lifecycle_day": str,
-    "functions_concurrency": int, "functions_memory": int, "functions_reach": list, "functions_idle": int, "logs_size": int,
+    "functions_concurrency": int, "functions_memory": int, "functions_reach": list, "functions_idle": int,
+    "functions_unpacked": int, "logs_size": int,
 }  # fmt: skip
 _SHOULD_BE = {
     str: "text in quotes",

@@ -36,6 +36,21 @@ def test_what_was_used_last_is_used_first(running: Run) -> None:
     running(work)
 
 
+def test_what_environments_have_mounted_is_known_from_their_start_to_their_end(running: Run) -> None:
+    async def work(functions: Functions) -> None:
+        spec = functions.make(WHO)
+        assert functions.pool.mounted() == set()
+        first = asyncio.ensure_future(functions.call(spec, b"0"))
+        await asyncio.sleep(0)
+        assert functions.pool.mounted() == {spec.task}
+        await first
+        assert functions.pool.mounted() == {spec.task}
+        functions.pool.retire(spec.key)
+        assert functions.pool.mounted() == set()
+
+    running(work)
+
+
 def test_a_burst_is_served(running: Run) -> None:
     async def work(functions: Functions) -> None:
         spec = functions.make("def handler(e, c):\n    return e")

@@ -48,6 +48,7 @@ class Pool:
         self.retired: list[str] = []
         self.warmed: list[str] = []
         self.provisioned: dict[str, int] = {}
+        self.mounting: set[Path] = set()
         self.refuses_to_provision = ""
         self.hooks: Any = None
         self.lines: list[str] = []
@@ -85,6 +86,9 @@ class Pool:
 
     def retire(self, key: str) -> None:
         self.retired.append(key)
+
+    def mounted(self) -> set[Path]:
+        return self.mounting
 
     def status(self) -> Status:
         return Status(0, 0, 0, 0, 0, 0, 0, dict(self.provisioned))

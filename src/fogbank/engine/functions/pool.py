@@ -96,6 +96,11 @@ class Pool:
         """Invocations of a function, all its versions, that run or wait."""
         return self._admission.functions[spec.account, spec.region, spec.name]
 
+    def mounted(self) -> set[Path]:
+        """The directories of code and layers that environments have, or will have as soon as they start."""
+        specs = [group.spec for group in self._groups.values()]
+        return {directory for spec in specs for directory in (spec.task, *spec.layers)}
+
     def status(self) -> Status:
         """The pool as it is."""
         groups = self._groups.values()

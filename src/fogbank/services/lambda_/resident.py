@@ -58,7 +58,7 @@ class Functions:
         self.ctx = ctx
         self.region = ctx.region
         self.roles = Roles(ctx)
-        self.specs = Specs(ctx, self.roles)
+        self.specs = Specs(ctx, self.roles, self._retire)
         self.logs = Delivery(self._put)
         self.meter = Meter(ctx.region)
         self.launcher, self.pool = engine.start(ctx.options, self)
@@ -136,15 +136,18 @@ class Functions:
 
     async def loaded(self, account: str, region: str, name: str, number: int) -> Loaded:
         """A version, ready to run, as it is now; environments of what it was before are retired."""
-        with self.region.store.snapshot() as tx:
-            version = current(tx, account, region, name, number)
-            self._limits[key_of(version)] = self._limit(tx, Name(account, region, name))
-        found = self.specs.known(version)
-        if found is None:
-            found, before = await self.specs.load(version)
-            if before:
-                self._retire(before)
-        return found
+        while True:
+            with self.region.store.snapshot() as tx:
+                version = current(tx, account, region, name, number)
+                self._limits[key_of(version)] = self._limit(tx, Name(account, region, name))
+            found = self.specs.known(version)
+            if found is not None:
+                return found
+            await self.specs.load(version)  # it may have changed meanwhile, or gone from the disk again
+
+    def in_use(self) -> set[str]:
+        """The packages that environments have mounted, or are about to."""
+        return {tree.parent.name for tree in self.pool.mounted()} | self.specs.loading()
 
     def tidy(self) -> None:
         """Retire the environments of versions that changed, or are gone."""

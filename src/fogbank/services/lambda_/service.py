@@ -33,6 +33,7 @@ lambda_ = Service(
         "permissions",
         "invoke",
         "resident",
+        "evicting",
         "results",
         "destination",
         "event_invoke",

@@ -15,6 +15,8 @@ from fogbank.services.lambda_.names import Name
 from fogbank.services.lambda_.records import versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fogbank.core.background import Background
     from fogbank.core.service import Input
     from fogbank.services.lambda_.credentials import Roles
@@ -38,13 +40,14 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Specs:
-    """The versions that were run, by where they are; those that changed are not there any more."""
+    """The versions that were run, by where they are; those that changed are not there any more. `retire` is told of their keys."""
 
-    def __init__(self, ctx: Background, roles: Roles) -> None:
+    def __init__(self, ctx: Background, roles: Roles, retire: Callable[[str], None]) -> None:
         self._ctx = ctx
         self._roles = roles
+        self._retire = retire
         self._loaded: dict[str, Loaded] = {}  # by the version's ARN
-        self._loading: dict[str, asyncio.Task[Loaded]] = {}  # by key
+        self._loading: dict[str, tuple[Version, asyncio.Task[None]]] = {}  # by key
 
     def __iter__(self) -> Any:
         return iter(list(self._loaded.values()))
@@ -54,24 +57,31 @@ class Specs:
         found = self._loaded.get(version.arn)
         return found if found is not None and found.spec.key == key_of(version) else None
 
-    async def load(self, version: Version) -> tuple[Loaded, str]:
-        """Load a version; with the key of what was loaded before and has changed, or an empty one. AwsError if it cannot run."""
+    async def load(self, version: Version) -> None:
+        """Load a version: it is known then, unless it was forgotten again at once. AwsError if it cannot run."""
         key = key_of(version)
-        task = self._loading.get(key)
-        if task is None:
-            task = self._loading[key] = asyncio.get_running_loop().create_task(self._load(version))
+        if key not in self._loading:
+            task = asyncio.get_running_loop().create_task(self._load(version))
+            self._loading[key] = version, task
             task.add_done_callback(lambda _: self._loading.pop(key, None))
-        found = await asyncio.shield(task)
-        before = self._loaded.get(version.arn)
-        self._loaded[version.arn] = found
-        return found, before.spec.key if before is not None and before.spec.key != key else ""
+        await asyncio.shield(self._loading[key][1])
 
     def drop(self, loaded: Loaded) -> None:
         """Forget a version that is gone, or has changed."""
         if self._loaded.get(loaded.version.arn) is loaded:
             del self._loaded[loaded.version.arn]
 
-    async def _load(self, version: Version) -> Loaded:
+    def loading(self) -> set[str]:
+        """The packages of versions that are being loaded."""
+        return {package for version, _ in self._loading.values() for package in version.packages}
+
+    def forget(self, package: str) -> None:
+        """What has a package is loaded anew when it is invoked again, for that is not unpacked any more."""
+        for loaded in self:
+            if package in loaded.version.packages:
+                self.drop(loaded)
+
+    async def _load(self, version: Version) -> None:
         region = self._ctx.region
         with region.store.snapshot() as tx:
             variables = self._variables(tx, version)
@@ -79,7 +89,10 @@ class Specs:
             trees = [await unpacked.ensure(region, package) for package in version.packages]
         except unpacked.Lost as error:
             raise AwsError("ServiceException", f"The code of the function is lost: {error}", status=500) from None
-        return Loaded(version, spec_of(version, variables, trees))
+        before = self._loaded.get(version.arn)
+        found = self._loaded[version.arn] = Loaded(version, spec_of(version, variables, trees))
+        if before is not None and before.spec.key != found.spec.key:
+            self._retire(before.spec.key)
 
     def _variables(self, tx: Tx, version: Version) -> dict[str, str]:
         """The environment variables, opened as the function's role."""

@@ -1,7 +1,8 @@
 """Packages of code, unpacked for functions to run from: read-only, one directory for each, by the SHA-256 of the zip.
 
     DATA/functions/code/<sha256>/tree/…   what is in the zip
-    DATA/functions/code/<sha256>/boot     the machine's boot that it was unpacked in
+    DATA/functions/code/<sha256>/boot     the machine's boot that it was unpacked in; modified when it was last used
+    DATA/functions/code/<sha256>/size     the bytes of the disk that it takes
     DATA/functions/code/new-<random>/     being made, or being removed
 
 A directory gets its name when it is complete. Its files are not synced: one that was made in another boot of the machine may have lost
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 NEW: Final = "new-"
-BLOCK: Final = 4096  # bytes that any file takes
+BLOCK: Final = 4096  # bytes: what a file takes is rounded up to it, and one more is for its inode
 RESERVE: Final = 256 << 20  # bytes of the disk that code leaves to others
 HOUR: Final = 3600.0
 _log = logging.getLogger("fogbank.lambda")
@@ -73,6 +74,7 @@ def _ensure(region: Region, home: Path) -> Path:
     boot = this_boot()
     try:
         if (home / "boot").read_text() == boot:
+            mark(home)
             return home / "tree"
         remove(home)
     except FileNotFoundError:
@@ -80,7 +82,8 @@ def _ensure(region: Region, home: Path) -> Path:
     home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = temporary(home.parent)
     try:
-        make(region, home.name, new / "tree")
+        taken = make(region, home.name, new / "tree")
+        (new / "size").write_text(str(taken))
         (new / "boot").write_text(boot)
         new.chmod(0o755)
         new.rename(home)
@@ -90,6 +93,23 @@ def _ensure(region: Region, home: Path) -> Path:
     finally:
         _making.discard(new)
     return home / "tree"
+
+
+def mark(home: Path) -> None:
+    """An unpacked package was used just now."""
+    os.utime(home / "boot")
+
+
+def used(home: Path) -> float:
+    """When an unpacked package was last used, in seconds."""
+    return (home / "boot").stat().st_mtime
+
+
+def size(home: Path) -> int:
+    """The bytes that an unpacked package takes of the disk. They are counted where its file does not tell: that is not synced."""
+    with suppress(FileNotFoundError, ValueError):
+        return int((home / "size").read_text())
+    return sum(path.lstat().st_blocks * 512 for path in home.rglob("*"))
 
 
 def this_boot() -> str:
@@ -107,8 +127,8 @@ def temporary(directory: Path) -> Path:
     return made
 
 
-def make(region: Region, package: str, tree: Path) -> None:
-    """Unpack a package. Raises Lost."""
+def make(region: Region, package: str, tree: Path) -> int:
+    """Unpack a package; the bytes that it takes of the disk. Raises Lost."""
     with region.store.snapshot() as tx:
         content = code.content(tx, package)
     if content is None:
@@ -117,13 +137,14 @@ def make(region: Region, package: str, tree: Path) -> None:
         if sha256(data).hexdigest() != package:
             raise Lost(f"package {package} is damaged")
         entries = archive.read(data, code.LARGEST_UNZIPPED)
-        check_space(entries, tree.parent)
+        wanted = sum(-(-entry.size // BLOCK) * BLOCK + BLOCK for entry in entries)
+        check_space(wanted, tree.parent)
         unpack(data, entries, tree)
+    return wanted
 
 
-def check_space(entries: list[Entry], directory: Path) -> None:
-    """Raise OSError where a zip would fill the disk: others write to it, too."""
-    wanted = sum(entry.size + BLOCK for entry in entries)
+def check_space(wanted: int, directory: Path) -> None:
+    """Raise OSError where so many bytes would fill the disk: others write to it, too."""
     if shutil.disk_usage(directory).free < wanted + RESERVE:
         raise OSError(errno.ENOSPC, f"{wanted} bytes of code do not fit on the disk")
 
