@@ -181,7 +181,7 @@ EXPRESSIONS: list[tuple[str, str | None]] = [
     ("unmask(@message)", "{}"),
     ("'a' = 'a'", "1"),
     ("1.0 = '1'", "1"),
-    ("0.1 + 0.2", "0.30000000000000004"),
+    ("0.1 + 0.2", "0.3"),
 ]
 
 
@@ -251,6 +251,20 @@ def test_stats() -> None:
         {"m": "100", "groups": "3"}
     ]
     assert run("filter v > 1000 | stats count(*)", events) == []
+
+
+def test_numbers_that_are_computed_have_four_decimals_at_most() -> None:
+    events = [{"ms": 286.926, "bytes": 57_007_042}, {"ms": 0.1, "bytes": 57_007_043}, {"ms": 0.2, "bytes": 57_007_043}]
+    assert run("stats sum(ms) as s, avg(ms) as a, avg(bytes) as b, max(ms) as m", events) == [
+        {"s": "287.226", "a": "95.742", "b": "57007042.6667", "m": "286.926"}
+    ]
+    assert value("ms * 1.23456789", {"ms": 1}) == "1.2346"
+    assert value("ms / 3000000", {"ms": 1}) == "3.333e-07"  # not nothing
+    assert value("ms", {"ms": 1.23456789}) == "1.23456789"  # as it was put
+    assert run("stats count(*) as n by ms | sort ms", [{"ms": 1.23456}, {"ms": 1.23457}]) == [
+        {"ms": "1.23456", "n": "1"},
+        {"ms": "1.23457", "n": "1"},
+    ]
 
 
 def test_sort_limit_and_dedup() -> None:

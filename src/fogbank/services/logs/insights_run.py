@@ -17,7 +17,7 @@ from fogbank.services.logs.insights_parse import splitter
 from fogbank.services.logs.insights_parser import parse
 from fogbank.services.logs.insights_stats import Groups
 from fogbank.services.logs.insights_syntax import Dedup, Field, Filter, Limit, Parse, Show, Sort, Stats, malformed
-from fogbank.services.logs.insights_values import order, text
+from fogbank.services.logs.insights_values import order, rounded, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -145,6 +145,7 @@ class Plan:
         self.hints: list[bytes] = []
         self.reverse = True
         self.aggregated = False
+        self.keys: set[str] = set()  # what the last stats groups by
         self.stages: list[tuple[list[Step], Callable[[], Barrier] | None]] = [([], None)]
         self._shown: list[str] = []
         self._only: list[str] = []
@@ -228,6 +229,7 @@ class Plan:
         self._barrier("stats", lambda: Groups(command, scope))
         names = [item.name for item in (*command.by, *command.items)]
         self.scope = Scope(self.scope.now, set(names), closed=True)
+        self.keys = {item.name for item in command.by}
         self.aggregated, self._shown, self._only, self.limit = True, names, [], self._default
 
     def _sort(self, command: Sort, rest: list[Command]) -> None:
@@ -309,10 +311,15 @@ class Run:
                     barrier.add(row)
             rows = barrier.rows()
         getters = [(name, compiled(Field(name, 0, 1, name), self.plan.scope)) for name in self.plan.names]
-        return [_shown(row, getters, pointer) for row, _ in zip(rows, range(self.plan.limit), strict=False)]
+        keys = self.plan.keys
+        return [_shown(row, getters, keys, pointer) for row, _ in zip(rows, range(self.plan.limit), strict=False)]
 
 
-def _shown(row: Row, getters: list[tuple[str, Getter]], pointer: Callable[[Row], str]) -> list[tuple[str, str]]:
+def _shown(
+    row: Row, getters: list[tuple[str, Getter]], keys: set[str], pointer: Callable[[Row], str]
+) -> list[tuple[str, str]]:
+    """A row of the results. What it is grouped by is shown as it is: rounded, groups would look alike."""
     found = [(name, getter(row)) for name, getter in getters if name != "@ptr"]
-    shown = [(name, text(value)) for name, value in found if value is not None]
+    computed = row.values.keys() - keys
+    shown = [(name, text(rounded(value) if name in computed else value)) for name, value in found if value is not None]
     return [*shown, ("@ptr", pointer(row))] if row.event is not None else shown

@@ -10,6 +10,7 @@ import msgspec
 
 NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 LONGEST_NUMBER: Final = 40  # characters
+DECIMALS: Final = 4  # of numbers that a query computes, in its results
 LONGEST: Final = 1 << 20  # characters of a string that a query makes
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIXED: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -104,6 +105,13 @@ def text(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     return msgspec.json.encode(value).decode()
+
+
+def rounded(value: Any) -> Any:
+    """A value that a query computed, as its results have it: four decimals, as AWS's; four digits where that would leave none."""
+    if not isinstance(value, float):
+        return value
+    return round(value, DECIMALS) if abs(value) >= 10**-DECIMALS else float(f"{value:.{DECIMALS}g}")
 
 
 def stamp_text(value: int) -> str:
