@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fogbank.core.errors import AwsError
+from fogbank.core.principal import root_of
+from fogbank.services.logs import blocks
 from fogbank.services.logs.put import reactions
 from services.helpers import code, refusal
 from services.logs.made import GROUP, STREAM, events, filtered, make, messages, now_of, put, raw, read_all
@@ -218,11 +222,33 @@ def test_an_entity_is_not_taken(region: LocalRegion, logs: Any) -> None:
     assert found == "NotImplemented"
 
 
-def test_a_service_puts_by_itself(region: LocalRegion, logs: Any) -> None:
-    """In process, without a request: it is compressed where it is carried out."""
-    from fogbank.core.principal import root_of
+def test_a_service_puts_by_itself(region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In process, without a request: a batch is compressed in a thread, as for a request, for the event loop has others to serve."""
+    threads = []
 
+    def pack(columns: Any, level: int) -> bytes:
+        threads.append(threading.current_thread())
+        return blocks.pack(columns, level)
+
+    monkeypatch.setattr("fogbank.services.logs.put.pack", pack)
     make(logs)
     req = {"logGroupName": GROUP, "logStreamName": STREAM, "logEvents": events("inside", at=now_of(region))}
+    loop = region.run(this_thread())
     region.run(region.background.invoke(root_of("123456789012"), "logs", "PutLogEvents", req))
     assert messages(logs.get_log_events(logGroupName=GROUP, logStreamName=STREAM)) == ["inside"]
+    assert len(threads) == 1
+    assert threads[0] is not loop
+
+
+def test_a_service_that_may_not_put_is_refused_before_anything_is_compressed(region: LocalRegion, logs: Any) -> None:
+    make(logs)
+    req = {"logGroupName": GROUP, "logStreamName": STREAM, "logEvents": events("inside", at=now_of(region))}
+    with pytest.raises(AwsError) as refused:
+        region.run(region.background.invoke(root_of("999999999999"), "logs", "PutLogEvents", req))
+    assert refused.value.code == "ResourceNotFoundException"
+    assert not read_all(logs)
+
+
+async def this_thread() -> threading.Thread:
+    """The event loop's."""
+    return threading.current_thread()
