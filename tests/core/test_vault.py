@@ -63,3 +63,29 @@ def test_a_derived_key_is_the_same_every_time_and_survives_a_newer_master_key() 
     assert len({key, later.derive("aws/s3")[1], later.derive("aws/ebs", 1)[1], ONE}) == 4
     with pytest.raises(Unsealable):
         later.derive("aws/s3", 3)
+
+
+@given(st.binary(max_size=200), st.text(max_size=20))
+def test_what_is_sealed_apart_opens_for_its_purpose_only(data: bytes, context: str) -> None:
+    vault = Vault({1: ONE})
+    sealed = vault.seal_apart(data, context)
+    assert vault.open_apart(sealed, context) == data
+    assert len(data) < 4 or data not in sealed
+    with pytest.raises(Unsealable):
+        vault.open_apart(sealed, context + "x")
+    with pytest.raises(Unsealable):
+        vault.open(sealed, context)
+
+
+def test_what_was_sealed_apart_under_an_earlier_key_opens() -> None:
+    sealed = Vault({1: ONE}).seal_apart(b"secret", "c")
+    assert Vault({1: ONE, 2: TWO}).open_apart(sealed, "c") == b"secret"
+    for wrong in (
+        sealed[:-1],
+        sealed[:5],
+        b"",
+        bytes([sealed[0], 9]) + sealed[2:],
+        sealed[:-1] + bytes([sealed[-1] ^ 1]),
+    ):
+        with pytest.raises(Unsealable):
+            Vault({1: ONE, 2: TWO}).open_apart(wrong, "c")

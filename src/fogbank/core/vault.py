@@ -51,6 +51,24 @@ class Vault:
         except InvalidTag:
             raise Unsealable("changed, or sealed for another purpose") from None
 
+    def seal_apart(self, data: bytes, context: str) -> bytes:
+        """Seal with a key that is derived for this context alone, which is to be another one each time: for what is so much that one
+        key would be used too often with nonces by chance (NIST SP 800-38D allows 2^32 times).
+        """
+        number, key = self.derive(context)
+        nonce = self._random(NONCE)
+        return number.to_bytes(NUMBER, "big") + nonce + AESGCM(key).encrypt(nonce, data, None)
+
+    def open_apart(self, sealed: bytes, context: str) -> bytes:
+        """What `seal_apart` sealed; Unsealable if it was not sealed here, for this context, as it is."""
+        if len(sealed) < NUMBER + NONCE:
+            raise Unsealable("not sealed here")
+        _, key = self.derive(context, int.from_bytes(sealed[:NUMBER], "big"))
+        try:
+            return AESGCM(key).decrypt(sealed[NUMBER : NUMBER + NONCE], sealed[NUMBER + NONCE :], None)
+        except InvalidTag:
+            raise Unsealable("changed, or sealed for another purpose") from None
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether bytes are sealed with the newest master key."""
         return int.from_bytes(sealed[:NUMBER], "big") == self.newest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from fogbank.core import destinations
 from fogbank.core.destinations import Sender
 from fogbank.engine.functions.spec import CONCURRENT, Throttled
 from fogbank.services.lambda_ import queue
+from fogbank.services.lambda_.names import Name
+from fogbank.services.lambda_.resident import look
 from services.helpers import refusal
 from services.lambda_.planted import ACCOUNT, ARN, plant, role
 from services.lambda_.standing import standing
@@ -82,6 +85,52 @@ def test_an_event_is_kept_before_it_is_acknowledged(
     pool.does["f"] = found.append
     region.settle()  # which looks into the queue
     eventually(lambda: found == [1])
+
+
+def on_disk(region: LocalRegion) -> bytes:
+    """The state database, as whoever has the disk reads it."""
+    return b"".join(path.read_bytes() for path in region.directory.glob("state.db*"))
+
+
+def test_what_waits_is_not_readable_on_the_disk(
+    region: LocalRegion, functions: Any, pool: Pool, monkeypatch: Any
+) -> None:
+    """Neither a payload and the client's context, nor what came of it, which is told to a destination later."""
+    from fogbank.services.lambda_ import asking
+
+    monkeypatch.setattr(asking, "wake", lambda _control: None)
+    plant(region, "well")
+    role(region, "lambda:InvokeFunction")
+    functions.put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "well"}}
+    )
+    context = base64.b64encode(b'{"custom": {"a": "secret-context"}}').decode()
+    pool.does |= {"f": lambda _event: "secret-answer", "well": lambda _event: None}
+    functions.invoke(FunctionName="f", InvocationType="Event", Payload=b'"secret-payload"', ClientContext=context)
+    assert len(waiting(region)) == 1
+    assert b"secret-" not in on_disk(region)
+    region.run(look(region.background))
+    eventually(lambda: not waiting(region))
+    assert [json.loads(invocation.client_context) for _, invocation in pool.ran] == [
+        {"custom": {"a": "secret-context"}}
+    ]
+    assert b"lambda.result" in on_disk(region)
+    assert b"secret-" not in on_disk(region)
+
+
+def test_an_event_whose_payload_is_damaged_is_given_up(
+    region: LocalRegion, functions: Any, seen: list[Any], monkeypatch: Any, caplog: Any
+) -> None:
+    async def damaged() -> None:
+        put = queue.new(Name(ACCOUNT, "us-east-1", "f"), region.clock.now(), "")
+        await region.region.store.write(lambda tx: queue.put(tx, put, "id", b"not sealed here"))
+
+    region.run(damaged())
+    region.settle()
+    eventually(lambda: not waiting(region))
+    assert "its payload is damaged" in caplog.text
+    send(functions, 1)
+    eventually(lambda: seen == [1])
 
 
 def test_many_events_all_run(region: LocalRegion, functions: Any, seen: list[Any]) -> None:

@@ -64,7 +64,8 @@ class Functions:
         trace, _ = recursion.counted(asking.trace_of("", region.ids, now.timestamp()), name.unqualified)
         event = queue.new(name, now, trace)
         request_id = region.ids.uuid()
-        await region.store.write(lambda tx: queue.put(tx, event, request_id, message))
+        sealed = queue.seal(region.vault, request_id, message)
+        await region.store.write(lambda tx: queue.put(tx, event, request_id, sealed))
         asking.wake(region.control)
 
 

@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from fogbank.core.errors import AwsError
+from fogbank.core.vault import Unsealable
 from fogbank.services.lambda_ import event_invoke, queue, results
 from fogbank.services.lambda_.asking import Run
 from fogbank.services.lambda_.concurrency import reserved_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fogbank.core.background import Background
     from fogbank.services.lambda_.asking import Ran
     from fogbank.services.lambda_.event_invoke import Rules
-    from fogbank.services.lambda_.queue import Event, Line, Waiting
+    from fogbank.services.lambda_.queue import Event, Given, Line, Waiting
     from fogbank.store.api import Tx
 
 AT_ONCE: Final = 200  # invocations
@@ -125,8 +126,11 @@ class Dispatcher:
             await self._carry_out(lane, one)
         except asyncio.CancelledError:
             raise
+        except Unsealable:
+            _log.exception("an asynchronous invocation is lost: its payload is damaged", extra=told(one))
+            await self._ctx.region.store.write(lambda tx: queue.done(tx, one))
         except Exception:  # the store's trouble: it is tried again
-            _log.exception("an asynchronous invocation is tried again", extra={"fields": {"request_id": one.id}})
+            _log.exception("an asynchronous invocation is tried again", extra=told(one))
             await asyncio.sleep(1)
         finally:
             lane.busy.discard(one.id)
@@ -139,15 +143,15 @@ class Dispatcher:
             if not queue.is_there(tx, one):
                 return
             rules = event_invoke.rules(tx, name)
-            payload = queue.payload_of(tx, one)
+            given = queue.opened(region.vault, one.id, queue.payload_of(tx, one))
             closed = reserved_of(tx, name) == 0
-            asked = None if closed else self._asked(tx, name, one, payload)
+            asked = None if closed else self._asked(tx, name, one, given)
         now = region.clock.now()
         if queue.is_too_old(one.event, now, rules.age):
-            await self._over(one, rules, Result(TOO_OLD, "", one.event.tries), payload)
+            await self._over(one, rules, Result(TOO_OLD, "", one.event.tries), given.payload)
             return
         if closed:  # no invocation can ever run
-            await self._over(one, rules, Result(RETRIES_EXHAUSTED, "", one.event.tries), payload)
+            await self._over(one, rules, Result(RETRIES_EXHAUSTED, "", one.event.tries), given.payload)
             return
         if asked is None:
             await region.store.write(lambda tx: queue.done(tx, one))
@@ -166,11 +170,11 @@ class Dispatcher:
         )
         again = queue.after_error(one.event, region.clock.now(), rules.retries) if ran.error else None
         if again is None:
-            await self._over(one, rules, result, payload)
+            await self._over(one, rules, result, given.payload)
         else:
             await self._again(one, *again)
 
-    def _asked(self, tx: Tx, name: Name, one: Waiting, payload: bytes) -> tuple[Run, str] | None:
+    def _asked(self, tx: Tx, name: Name, one: Waiting, given: Given) -> tuple[Run, str] | None:
         """What is run for an event, and the version's name; None where the function is gone."""
         if find(tx, name) is None:
             return None
@@ -183,8 +187,8 @@ class Dispatcher:
             version=version.number,
             arn=name.arn,
             id=one.id,
-            payload=payload,
-            context=one.event.context,
+            payload=given.payload,
+            context=given.context,
             trace=one.event.trace,
         )
         return run, version.qualifier
@@ -214,8 +218,13 @@ class Dispatcher:
             arn = rules.success if result.condition == SUCCESS else rules.failure
             role = found.version.role
             if arn:
-                results.tell(tx, now, arn, role, one, results.record(one, result, payload, now), result.condition)
+                results.tell(self._ctx, tx, arn, role, one, results.record(one, result, payload, now), result.condition)
             if found.version.dead_letter and result.condition != SUCCESS:
-                results.tell(tx, now, found.version.dead_letter, role, one, payload, result.condition)
+                results.tell(self._ctx, tx, found.version.dead_letter, role, one, payload, result.condition)
 
         await self._ctx.region.store.write(write)
+
+
+def told(one: Waiting) -> dict[str, dict[str, str]]:
+    """An event, for a line of the log."""
+    return {"fields": {"request_id": one.id, "function": one.event.name}}

@@ -160,8 +160,9 @@ async def answered(call: Call, run: Run, version: Version, *, tail: bool) -> dic
 
 async def accepted(call: Call, run: Run, req: Input, status: str = "StatusCode") -> dict[str, Any]:
     """Keep it, to be run soon: durable before the caller is told. `status` is what the answer calls it."""
-    event = queue.new(function_of(call, req), call.now, run.trace, run.context)
-    await call.home.store.write(lambda tx: queue.put(tx, event, run.id, run.payload))
+    event = queue.new(function_of(call, req), call.now, run.trace)
+    sealed = queue.seal(call.vault, run.id, run.payload, run.context)
+    await call.home.store.write(lambda tx: queue.put(tx, event, run.id, sealed))
     asking.wake(call.control)
     return {status: 202}
 

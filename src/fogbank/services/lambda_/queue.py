@@ -1,7 +1,7 @@
 """Asynchronous invocations that wait: kept before they are acknowledged, and until they are done.
 
     ("lambda.event", account, region, function, due, request id)    what waits; due in microseconds since the epoch
-    ("lambda.payload", request id)                                  its payload, read when its time has come
+    ("lambda.payload", request id)                                  its payload, sealed; read when its time has come
 
 An event is crossed out in the transaction that keeps what came of it. One that was being tried when the process died is tried again:
 delivery is at least once.
@@ -23,6 +23,7 @@ from fogbank.store.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fogbank.core.vault import Vault
     from fogbank.services.lambda_.names import Name
     from fogbank.store.api import Tx
 
@@ -52,7 +53,6 @@ class Event(Record, version=1):
     accepted: int
     tries: int = 0
     refusals: int = 0
-    context: str = ""
     trace: str = ""
 
     @property
@@ -62,9 +62,16 @@ class Event(Record, version=1):
 
 
 class Payload(Record, version=1):
-    """What a function is given."""
+    """What a function is given, sealed."""
 
     data: bytes
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True):
+    """What a function is given: the event, and the client's context."""
+
+    payload: bytes
+    context: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -89,7 +96,7 @@ def microseconds(when: datetime) -> int:
     return max((when - _EPOCH) // _MICROSECOND, 0)
 
 
-def new(name: Name, now: datetime, trace: str, context: str = "") -> Event:
+def new(name: Name, now: datetime, trace: str) -> Event:
     """An event for a function, accepted now."""
     return Event(
         account=name.account,
@@ -98,13 +105,27 @@ def new(name: Name, now: datetime, trace: str, context: str = "") -> Event:
         qualifier=name.qualifier,
         accepted=microseconds(now),
         trace=trace,
-        context=context,
     )
 
 
-def put(tx: Tx, event: Event, request_id: str, payload: bytes) -> None:
-    """Add an event, to be tried at once."""
-    payloads.put(tx, Payload(data=payload), request_id)
+def seal(vault: Vault, request_id: str, payload: bytes, context: str = "") -> bytes:
+    """A payload as it is kept: whoever reads the disk without the master keys does not read it."""
+    return vault.seal_apart(msgspec.msgpack.encode(Given(payload, context)), purpose(request_id))
+
+
+def opened(vault: Vault, request_id: str, sealed: bytes) -> Given:
+    """What was sealed. Raises Unsealable."""
+    return msgspec.msgpack.decode(vault.open_apart(sealed, purpose(request_id)), type=Given)
+
+
+def purpose(request_id: str) -> str:
+    """What a payload is sealed for: its own invocation."""
+    return f"lambda.payload {request_id}"
+
+
+def put(tx: Tx, event: Event, request_id: str, sealed: bytes) -> None:
+    """Add an event, with its sealed payload, to be tried at once."""
+    payloads.put(tx, Payload(data=sealed), request_id)
     events.put(tx, event, *event.line, event.accepted, request_id)
 
 
@@ -132,7 +153,7 @@ def is_there(tx: Tx, one: Waiting) -> bool:
 
 
 def payload_of(tx: Tx, one: Waiting) -> bytes:
-    """The payload of an event; empty if it was done meanwhile."""
+    """The sealed payload of an event; empty if it was done meanwhile."""
     found = payloads.get(tx, one.id)
     return found.data if found else b""
 

@@ -76,12 +76,14 @@ class Result(msgspec.Struct, frozen=True):
     payload: bytes | None = None
 
 
-def tell(tx: Tx, now: datetime, arn: str, role: str, one: Waiting, body: bytes, condition: str) -> None:
-    """Have something told after this transaction."""
+def tell(ctx: Background, tx: Tx, arn: str, role: str, one: Waiting, body: bytes, condition: str) -> None:
+    """Have something told after this transaction: until then it is kept sealed."""
     account, region, name = one.event.line
     function = f"arn:aws:lambda:{region}:{account}:function:{name}"
     telling = Telling(arn, account, region, function, role, condition, body, one.event.trace)
-    outbox.emit(tx, EFFECT, msgspec.msgpack.encode(telling), now=now)
+    name = ctx.region.ids.uuid()
+    sealed = ctx.region.vault.seal_apart(msgspec.msgpack.encode(telling), f"{EFFECT} {name}")
+    outbox.emit(tx, EFFECT, msgspec.msgpack.encode((name, sealed)), now=ctx.region.clock.now())
 
 
 def record(one: Waiting, result: Result, payload: bytes, now: datetime) -> bytes:
@@ -120,7 +122,8 @@ def read(data: bytes) -> Any:
 @lambda_.effect(EFFECT, at_once=AT_ONCE)
 async def deliver(ctx: Background, payload: bytes) -> None:
     """Tell it. What cannot be told, as where the role may not, is dropped, and logged."""
-    one = msgspec.msgpack.decode(payload, type=Telling)
+    name, sealed = msgspec.msgpack.decode(payload, type=tuple[str, bytes])
+    one = msgspec.msgpack.decode(ctx.region.vault.open_apart(sealed, f"{EFFECT} {name}"), type=Telling)
     try:
         with ctx.region.store.snapshot() as tx:
             role = Roles(ctx).principal(tx, one.role, one.account, one.region, one.function)
@@ -166,6 +169,7 @@ async def invoke(ctx: Background, role: Principal, one: Telling, region: str) ->
         raise too_large(MOST_LATER)
     req = {"FunctionName": one.arn, "InvocationType": "Event"}
     request_id = ctx.region.ids.uuid()
+    sealed = queue.seal(ctx.region.vault, request_id, one.body)
 
     def write(tx: Tx) -> None:
         call = ctx.call(tx, role, ctx.bound("lambda", "Invoke"), req, region)
@@ -174,7 +178,7 @@ async def invoke(ctx: Background, role: Principal, one: Telling, region: str) ->
         trace, before = recursion.counted(one.trace, name.unqualified)
         if before >= recursion.MOST and need(tx, name).function.recursion != "Allow":
             raise recursion.recursive(name.unqualified)
-        queue.put(tx, queue.new(name, call.now, trace), request_id, one.body)
+        queue.put(tx, queue.new(name, call.now, trace), request_id, sealed)
 
     await ctx.region.store.write(write)
     asking.wake(ctx.region.control)
