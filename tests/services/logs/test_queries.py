@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fogbank.control import process
 from fogbank.services.logs import queries as queries_api
-from fogbank.services.logs import queries_run
+from fogbank.services.logs import queries_run, queries_turns
 from fogbank.services.logs.insights_process import StoppedError, carried_out
 from fogbank.services.logs.insights_worker import Task, Told
 from fogbank.services.logs.queries_records import KEPT, RUNNING, pages, queries
@@ -197,6 +200,54 @@ def test_so_many_queries_at_a_time(region: LocalRegion, logs: Any, monkeypatch: 
     )
     region.settle()
     assert start(region, logs, "limit 1")
+
+
+def test_the_queries_of_one_account_do_not_hold_up_those_of_others(
+    region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    async def slow(task: Task, *_: Any) -> Told:
+        while task.targets[0].account == ACCOUNT and not gate.is_set():
+            await asyncio.sleep(0.01)
+        return Told(0, 0, 0, done=True)
+
+    monkeypatch.setattr(queries_run, "carried_out", slow)
+    put(region, logs, ["x"])
+    held = [start(region, logs, "limit 1") for _ in range(queries_turns.AT_ONCE + 2)]
+    other = dev(region, "111122223333", "logs")
+    put(region, other, ["x"])
+    number = start(region, other, "limit 1")
+    with ThreadPoolExecutor() as pool:
+        carried = pool.submit(region.run, carried_by_all(region))
+        try:
+            while other.get_query_results(queryId=number)["status"] != "Complete":
+                assert not carried.done()
+            running = [each["queryId"] for each in logs.describe_queries(status="Running")["queries"]]
+        finally:
+            gate.set()
+        carried.result(60)
+    assert len(running) == queries_turns.MOST_OF_ONE
+    assert {logs.get_query_results(queryId=each)["status"] for each in held} == {"Complete"}
+
+
+async def carried_by_all(region: LocalRegion) -> None:
+    """What is due is carried out as in the control process: some of a kind at a time."""
+    await asyncio.gather(*(carrier() for carrier in process.carriers(region.background)))
+
+
+def test_so_many_queries_of_an_account_are_kept(
+    region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries_run, "MOST_KEPT", 2)
+    put(region, logs, ["x"])
+    made = []
+    for _ in range(3):
+        made.append(start(region, logs, "limit 1"))
+        region.settle()
+        region.advance(seconds=1)
+    region.settle()
+    assert [each["queryId"] for each in logs.describe_queries()["queries"]] == made[:0:-1]
 
 
 def test_a_query_is_stopped(region: LocalRegion, logs: Any) -> None:

@@ -29,10 +29,11 @@ from fogbank.services.logs.queries_records import (
     keep,
     queries,
     read_rows,
+    turns,
 )
 from fogbank.services.logs.queries_scope import addresses, arn_of, chosen
+from fogbank.services.logs.queries_turns import emit
 from fogbank.services.logs.service import logs
-from fogbank.store import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from fogbank.core.service import Input
     from fogbank.services.logs.reading import Event
 
-EFFECT: Final = "logs.query"
 MOST_ACTIVE: Final = 100  # of an account, in a region
 PAGE: Final = 50
 PERCENT: Final = 1000  # milliseconds of a second: queries' times are in seconds
@@ -71,7 +71,7 @@ def start_query(call: Call, req: Input) -> dict[str, Any]:
     if req["startTime"] > req["endTime"]:
         raise invalid("End time should not be less than start time.")
     Plan(req["queryString"], limit=limit)
-    if sum(1 for _, query in queries.scan(call.tx, call.account, call.region) if query.status in ACTIVE) >= MOST_ACTIVE:
+    if sum(1 for _ in turns.scan(call.tx, call.account, call.region)) >= MOST_ACTIVE:
         raise too_many(f"Account maximum query concurrency limit of [{MOST_ACTIVE}] reached.")
     made = Query(
         account=call.account,
@@ -87,7 +87,7 @@ def start_query(call: Call, req: Input) -> dict[str, Any]:
         asker=call.principal.arn,
     )
     keep(call.tx, made)
-    outbox.emit(call.tx, EFFECT, msgspec.msgpack.encode((made.account, made.region, made.id)), now=call.now)
+    emit(call.tx, (made.account, made.region, made.id), call.now)
     return {"queryId": made.id}
 
 

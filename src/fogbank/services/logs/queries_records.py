@@ -57,20 +57,34 @@ class Page(Record, version=1):
     sealed: bytes
 
 
+class Turn(Record, version=1):
+    """A query that is active. One that is parked is not in the outbox: it is put there when another of its account has ended."""
+
+    created: int
+    running: bool = False
+    parked: bool = False
+
+
 queries = Table("logs.query", Query)  # account, region, id
+turns = Table("logs.query_turn", Turn)  # account, region, id
 pages = Table("logs.query_rows", Page)  # query's id, number of the page
 
 
 def keep(tx: Tx, query: Query) -> None:
     """Keep how a query stands."""
-    queries.put(tx, query, query.account, query.region, query.id)
+    where = (query.account, query.region, query.id)
+    queries.put(tx, query, *where)
+    if query.status in ACTIVE:
+        turns.put(tx, Turn(created=query.created, running=query.status == RUNNING), *where)
+    else:
+        turns.delete(tx, *where)
 
 
-def drop(tx: Tx, query: Query) -> None:
-    """Forget a query."""
-    for where in [where for where, _ in pages.scan(tx, query.id)]:
+def drop(tx: Tx, account: str, region: str, number: str) -> None:
+    """Forget a query that has ended."""
+    for where in [where for where, _ in pages.scan(tx, number)]:
         pages.delete(tx, *where)
-    queries.delete(tx, query.account, query.region, query.id)
+    queries.delete(tx, account, region, number)
 
 
 def sealed_pages(vault: Vault, query: str, rows: Rows) -> list[Page]:

@@ -19,7 +19,7 @@ from fogbank.services.logs.data_keys import opened
 from fogbank.services.logs.insights_process import StoppedError, carried_out
 from fogbank.services.logs.insights_scan import Target
 from fogbank.services.logs.insights_worker import Task, Told
-from fogbank.services.logs.queries import EFFECT, PERCENT
+from fogbank.services.logs.queries import PERCENT
 from fogbank.services.logs.queries_records import (
     ACTIVE,
     COMPLETE,
@@ -35,16 +35,18 @@ from fogbank.services.logs.queries_records import (
     queries,
     sealed_pages,
 )
+from fogbank.services.logs.queries_turns import AT_ONCE, EFFECT, parked, wake
 from fogbank.services.logs.service import logs
 from fogbank.store.api import StoreError
 
 if TYPE_CHECKING:
     from fogbank.core.background import Background
     from fogbank.services.logs.queries_records import Page
-    from fogbank.store.api import Tx
+    from fogbank.services.logs.queries_turns import Where
+    from fogbank.store.api import Store, Tx
 
-AT_ONCE: Final = 3
 LOOK_EVERY: Final = 3600.0  # seconds between looks for queries that are old
+MOST_KEPT: Final = 10_000  # queries of an account, in a region
 MOST_DROPPED: Final = 100  # of them at a time
 _log = logging.getLogger("fogbank.logs")
 
@@ -55,8 +57,13 @@ async def run(ctx: Background, payload: bytes) -> None:
     account, region, number = msgspec.msgpack.decode(payload)
     where = (account, region, number)
     query = await ctx.region.store.write(partial(begin, where))
-    if query is None:
-        return
+    if query is not None:
+        await carry(ctx, where, query)
+    await ctx.region.store.write(partial(wake, account, ctx.region.clock.now()))
+
+
+async def carry(ctx: Background, where: Where, query: Query) -> None:
+    """Carry out a query that has begun, and keep what it comes to."""
     try:
         told = await carried_out(await asyncio.to_thread(task_of, ctx, query), partial(going_on, ctx, where))
     except StoppedError:
@@ -64,19 +71,21 @@ async def run(ctx: Background, payload: bytes) -> None:
     except TimeoutError:
         await finish(ctx, where, TIMEOUT, "the query took too long")
     except (AwsError, StoreError, OSError) as error:
-        _log.warning("a query failed: %s", error, extra={"fields": {"query": number}})
+        _log.warning("a query failed: %s", error, extra={"fields": {"query": query.id}})
         await finish(ctx, where, FAILED, str(error))
     else:
         await complete(ctx, where, told)
 
 
-def begin(where: tuple[str, str, str], tx: Tx) -> Query | None:
-    """Take a query on; None for one that is not there, or has been begun before."""
+def begin(where: Where, tx: Tx) -> Query | None:
+    """Take a query on; None for one that is not there, has been begun before, or has to wait for its turn."""
     query = queries.get(tx, *where)
     if query is None or query.status not in ACTIVE:
         return None
     if query.status != SCHEDULED:
         keep(tx, msgspec.structs.replace(query, status=FAILED, fault="the region was restarted"))
+        return None
+    if parked(tx, where):
         return None
     keep(tx, msgspec.structs.replace(query, status=RUNNING))
     return query
@@ -105,7 +114,7 @@ def task_of(ctx: Background, query: Query) -> Task:
     )
 
 
-async def going_on(ctx: Background, where: tuple[str, str, str], told: Told | None) -> bool:
+async def going_on(ctx: Background, where: Where, told: Told | None) -> bool:
     """Keep how far a query is; whether it is still wanted."""
     if told is None:
         with ctx.region.store.snapshot() as tx:
@@ -114,7 +123,7 @@ async def going_on(ctx: Background, where: tuple[str, str, str], told: Told | No
     return await ctx.region.store.write(partial(progress, where, told))
 
 
-def progress(where: tuple[str, str, str], told: Told, tx: Tx) -> bool:
+def progress(where: Where, told: Told, tx: Tx) -> bool:
     """Keep what a query has looked at so far."""
     query = queries.get(tx, *where)
     if query is None or query.status != RUNNING:
@@ -128,7 +137,7 @@ def counted(query: Query, told: Told) -> Query:
     return msgspec.structs.replace(query, scanned=told.scanned, matched=told.matched, bytes=told.bytes)
 
 
-async def finish(ctx: Background, where: tuple[str, str, str], status: str, fault: str) -> None:
+async def finish(ctx: Background, where: Where, status: str, fault: str) -> None:
     """Keep that a query did not come to a result."""
     now = int(ctx.region.clock.now().timestamp() * 1000)
 
@@ -140,7 +149,7 @@ async def finish(ctx: Background, where: tuple[str, str, str], status: str, faul
     await ctx.region.store.write(end)
 
 
-async def complete(ctx: Background, where: tuple[str, str, str], told: Told) -> None:
+async def complete(ctx: Background, where: Where, told: Told) -> None:
     """Keep the results of a query, or that it failed."""
     if told.fault:
         await finish(ctx, where, FAILED, told.fault)
@@ -150,7 +159,7 @@ async def complete(ctx: Background, where: tuple[str, str, str], told: Told) -> 
     await ctx.region.store.write(partial(store_results, where, told, sealed, now), bulk=True)
 
 
-def store_results(where: tuple[str, str, str], told: Told, sealed: list[Page], now: int, tx: Tx) -> None:
+def store_results(where: Where, told: Told, sealed: list[Page], now: int, tx: Tx) -> None:
     """Keep a query's results, unless it was stopped meanwhile."""
     query = queries.get(tx, *where)
     if query is None or query.status != RUNNING:
@@ -165,14 +174,29 @@ def store_results(where: tuple[str, str, str], told: Told, sealed: list[Page], n
 
 @logs.chore(LOOK_EVERY)
 async def forget_old(ctx: Background) -> None:
-    """Forget queries after seven days."""
+    """Forget queries after seven days, and the oldest of an account that has too many."""
     before = int(ctx.region.clock.now().timestamp() * 1000) - KEPT
+    old = await asyncio.to_thread(forgettable, ctx.region.store, before)
+    for at in range(0, len(old), MOST_DROPPED):
+        await ctx.region.store.write(partial(drop_some, old[at : at + MOST_DROPPED]), bulk=True)
 
-    def some(tx: Tx) -> bool:
-        old = [query for _, query in queries.scan(tx) if query.created < before and query.status not in ACTIVE]
-        for query in old[:MOST_DROPPED]:
-            drop(tx, query)
-        return len(old) > MOST_DROPPED
 
-    while await ctx.region.store.write(some, bulk=True):
-        pass
+def forgettable(store: Store, before: int) -> list[Where]:
+    """The queries that were made before a time, and all but the newest MOST_KEPT of an account in a region."""
+    made: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    with store.snapshot() as tx:
+        for _, query in queries.scan(tx):
+            if query.status not in ACTIVE:
+                made.setdefault((query.account, query.region), []).append((query.created, query.id))
+    return [
+        (*owner, number)
+        for owner, mine in made.items()
+        for place, (created, number) in enumerate(sorted(mine, reverse=True))
+        if created < before or place >= MOST_KEPT
+    ]
+
+
+def drop_some(old: list[Where], tx: Tx) -> None:
+    """Forget some queries."""
+    for where in old:
+        drop(tx, *where)
