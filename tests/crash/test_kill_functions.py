@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EVENTS = int(os.environ.get("TEST_FUNCTION_EVENTS", "1000"))
 KILLS = int(os.environ.get("TEST_FUNCTION_KILLS", "12"))
+SEED = int(os.environ.get("TEST_FUNCTION_SEED", "3"))
 SENDERS = 4
 PATIENCE = 420  # seconds: an event whose sandbox was killed is tried again after one minute, and after two
 RUNTIME = f"python3.{sys.version_info.minor}"
@@ -68,7 +69,7 @@ def client(region: Killed, service: str) -> Any:
     )
 
 
-def make_function(region: Killed) -> str:
+def make_function(region: Killed, source: str = SOURCE) -> str:
     """The function f, which puts an object for each event; its ARN."""
     document = {"Version": "2012-10-17", "Statement": []}
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -81,7 +82,7 @@ def make_function(region: Killed) -> str:
         Runtime=RUNTIME,
         Role=role["Role"]["Arn"],
         Handler="app.handler",
-        Code={"ZipFile": zipped({"app.py": SOURCE % BUCKET})},
+        Code={"ZipFile": zipped({"app.py": source % BUCKET})},
         Timeout=60,
         MemorySize=256,
     )
@@ -159,7 +160,7 @@ def missing_in_the_end(region: Killed, acknowledged: set[str]) -> set[str]:
 
 def disturb(region: Killed, sending: Sending) -> dict[str, int]:
     """Kill this and that, while there is something to disturb; how often what."""
-    chance, count = random.Random(3), {"control": 0, "worker": 0, "sandbox": 0}
+    chance, count = random.Random(SEED), {"control": 0, "worker": 0, "sandbox": 0}
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.2, 1.0))
         with contextlib.suppress(OSError, ValueError, KeyError):  # the supervisor writes what runs anew
