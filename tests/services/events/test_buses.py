@@ -254,3 +254,32 @@ def test_a_bus_that_is_gone(region: LocalRegion, bus: Any) -> None:
     bus.delete_event_bus(Name="b")
     region.settle()
     assert put(bus)[0].keys() == {"EventId"}
+
+
+def test_who_may_make_rules_on_a_bus_cannot_have_it_send_where_only_its_account_may(
+    region: LocalRegion, bus: Any, theirs: Any, inbox: Inbox
+) -> None:
+    bus.create_event_bus(Name="secret")
+    rule(bus, EventBusName="secret")
+    allowed = ["events:PutRule", "events:PutTargets", "events:ListTargetsByRule"]
+    policy = {
+        "Sid": "s",
+        "Effect": "Allow",
+        "Principal": {"AWS": OTHER},
+        "Action": allowed,
+        "Resource": f"{HERE}:rule/b/*",
+    }
+    bus.put_permission(EventBusName="b", Policy=json.dumps({"Version": "2012-10-17", "Statement": [policy]}))
+    theirs.put_rule(Name="t", EventBusName=BUS, EventPattern=json.dumps(SHOP))
+    for arn in (f"{HERE}:event-bus/secret", FUNCTION, f"arn:aws:logs:us-east-1:{HERE.split(':')[4]}:log-group:g"):
+        refused = refusal(theirs.put_targets, Rule="t", EventBusName=BUS, Targets=[{"Id": "1", "Arn": arn}])
+        assert (refused["Code"], refused["Message"].split(" must")[1]) == (
+            "AccessDeniedException",
+            " be in your own account.",
+        )
+    own = f"arn:aws:lambda:us-east-1:{OTHER}:function:f"
+    inbox.there.add(own)
+    theirs.put_targets(Rule="t", EventBusName=BUS, Targets=[{"Id": "1", "Arn": own}])
+    put(bus, entry(EventBusName="b"))
+    region.settle()
+    assert (len(inbox.take(own)), inbox.take()) == (1, [])

@@ -42,6 +42,12 @@ def cross_account() -> AwsError:
     return AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", status=403)
 
 
+def foreign() -> AwsError:
+    """A rule on another account's bus would send to that account, or to a third one."""
+    what = "Targets of a rule on an event bus of another account must be in your own account."
+    return AwsError("AccessDeniedException", what, status=403)
+
+
 def bad_pattern(why: str) -> AwsError:
     """An event pattern is none."""
     return AwsError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {why}", status=400)

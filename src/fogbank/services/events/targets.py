@@ -11,14 +11,14 @@ from fogbank.core import destinations
 from fogbank.core.errors import not_implemented
 from fogbank.services.events import transform
 from fogbank.services.events.addressing import addressed, need_rule
-from fogbank.services.events.errors import invalid, too_many
+from fogbank.services.events.errors import foreign, invalid, too_many
 from fogbank.services.events.listing import after, paged
 from fogbank.services.events.records import Target, targets
 from fogbank.services.events.rules import pass_roles
 from fogbank.services.events.service import events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fogbank.core.call import Call
     from fogbank.core.service import Input
@@ -49,6 +49,8 @@ def put_targets(call: Call, req: Input) -> dict[str, Any]:
     place, rule = addressed(call, req)
     need_rule(call.tx, place, rule)
     made = [target_of(call, given) for given in req["Targets"]]
+    if call.account != place.account:
+        check_own(call, made)
     there = {target.id for _, target in targets.scan(call.tx, *place.parts, rule)}
     if len(there | {target.id for target in made}) > MOST:
         raise too_many()
@@ -119,6 +121,16 @@ def check_arn(call: Call, arn: str) -> None:
     sends_logs = parsed[0] == "logs" and call.operations("logs", "PutLogEvents") is not None
     if not sends_logs and destinations.find(arn) is None:
         raise not_implemented(f"A target of the service {parsed[0]}")
+
+
+def check_own(call: Call, made: Iterable[Target]) -> None:
+    """Refuse targets that are not the caller's, who may only make rules on this bus.
+
+    What a rule sends is sent for its bus's account, whose other buses, functions and groups trust that.
+    """
+    parsed = [destinations.parse(arn) for target in made for arn in (target.arn, target.dead_letters) if arn]
+    if any(found is None or found[2] != call.account for found in parsed):
+        raise foreign()
 
 
 def check_queue(arn: str) -> None:
