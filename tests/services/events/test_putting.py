@@ -8,10 +8,12 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from fogbank.core.destinations import Sender
 from fogbank.services import registry
+from fogbank.services.events import routing
 from fogbank.services.events.records import Tally, deliveries, spreads, taken, tallies
 from services.events.made import FUNCTION, HERE, OTHER, QUEUE, entry, put, rule
 from services.helpers import allow, code, permit, refusal, user_client
@@ -48,6 +50,39 @@ def tally(region: LocalRegion) -> Tally:
     """What became of deliveries."""
     with region.region.store.snapshot() as tx:
         return tallies.get(tx) or Tally()
+
+
+@pytest.mark.parametrize("soon", [routing.SOON, -1], ids=["compared at once", "compared later"])
+def test_what_waits_is_not_readable_on_the_disk(
+    region: LocalRegion, events: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, soon: int
+) -> None:
+    monkeypatch.setattr(routing, "SOON", soon)
+    rule(events)
+    put(events, entry(Detail='{"a": "secret-detail"}'))
+    assert kept(region) == 1
+    disk = b"".join(path.read_bytes() for path in region.directory.glob("state.db*"))
+    assert (b"events.taken" in disk, b"secret-detail" in disk) == (True, False)
+    region.settle()
+    region.settle()
+    assert [event["detail"] for event in inbox.take()] == [{"a": "secret-detail"}]
+
+
+@pytest.mark.parametrize("soon", [routing.SOON, -1], ids=["compared at once", "compared later"])
+def test_what_is_damaged_is_given_up(
+    region: LocalRegion, events: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: Any, soon: int
+) -> None:
+    monkeypatch.setattr(routing, "SOON", soon)
+    rule(events)
+    put(events)
+
+    def damage(tx: Any) -> None:
+        ((parts, event),) = taken.scan(tx)
+        taken.put(tx, msgspec.structs.replace(event, message=b"damaged"), *parts)
+
+    region.run(region.region.store.write(damage))
+    region.settle()
+    assert (kept(region), inbox.take()) == (0, [])
+    assert "it is damaged" in caplog.text
 
 
 def test_an_event_reaches_the_targets_of_rules_that_it_meets(region: LocalRegion, events: Any, inbox: Inbox) -> None:

@@ -54,7 +54,7 @@ class EventBuses:
         place = place_of_arn(arn)
         if place is not None:
             region, arrival = ctx.region, Arrival(place, message, ctx.region.clock.now())
-            await region.store.write(lambda tx: take_in(tx, region.ids, arrival))
+            await region.store.write(lambda tx: take_in(tx, region, arrival))
 
 
 destinations.register("events", EventBuses())
@@ -71,7 +71,7 @@ async def send(ctx: Background, what: Sending) -> None:
     def write(tx: Tx) -> None:
         need(ctx, tx, what, place)
         arrival = Arrival(place, what.message, ctx.region.clock.now(), what.hops + 1)
-        take_in(tx, ctx.region.ids, arrival)
+        take_in(tx, ctx.region, arrival)
 
     await ctx.region.store.write(write)
 

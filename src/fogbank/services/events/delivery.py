@@ -19,7 +19,7 @@ from fogbank.core.principal import service_of
 from fogbank.core.service import Gauge
 from fogbank.services.events import bus_targets, log_targets, transform
 from fogbank.services.events.records import Delivery, Tally, deliveries, rules, taken, tallies, targets, when
-from fogbank.services.events.routing import EFFECT, count, need
+from fogbank.services.events.routing import EFFECT, count, message_of, need
 from fogbank.services.events.sending import Failed, Sending
 from fogbank.services.events.service import events
 
@@ -44,7 +44,7 @@ async def deliver(ctx: Background, payload: bytes) -> None:
     name = payload.decode()
     with ctx.region.store.snapshot() as tx:
         waiting = deliveries.get(tx, name)
-        found = found_for(tx, waiting) if waiting else None
+        found = found_for(ctx, tx, waiting) if waiting else None
     if waiting is None:
         return
     if found is not None:
@@ -62,13 +62,16 @@ async def deliver(ctx: Background, payload: bytes) -> None:
     await ctx.region.store.write(lambda tx: finish(tx, name, waiting))
 
 
-def found_for(tx: Tx, waiting: Delivery) -> tuple[Event, Rule, Target] | None:
-    """What a delivery is of; None if the rule is gone, or has the target no longer."""
+def found_for(ctx: Background, tx: Tx, waiting: Delivery) -> tuple[Event, Rule, Target] | None:
+    """What a delivery is of, its event opened; None if the rule is gone, or has the target no longer."""
     event = taken.get(tx, waiting.event)
+    message = message_of(ctx.region, waiting.event, event) if event else None
     place = event.place.parts if event else ()
     rule = rules.get(tx, *place, waiting.rule)
     target = targets.get(tx, *place, waiting.rule, waiting.target)
-    return (event, rule, target) if event and rule and target else None
+    if event is None or message is None or rule is None or target is None:
+        return None
+    return msgspec.structs.replace(event, message=message), rule, target
 
 
 def finish(tx: Tx, name: str, waiting: Delivery) -> None:

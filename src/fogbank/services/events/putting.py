@@ -93,7 +93,7 @@ def put(call: Call, entry: Mapping[str, Any]) -> str:
         raise EntryError("InvalidArgument", "The entry has characters that are not valid.") from None
     if find_bus(call.tx, place) is not None:
         try:
-            take_in(call.tx, call.ids, Arrival(place, event, call.now))
+            take_in(call.tx, call.home, Arrival(place, event, call.now))
         except RecursionError:  # it is one level deeper than its detail
             raise malformed() from None
     return name

@@ -111,7 +111,7 @@ class Generation(Record, version=1):
 
 class Event(Record, version=1):
     """An event that a bus took in, at `since`, while it is to be delivered: `needed` counts what leads to it. `hops` counts the buses
-    that passed it on before. `matched` says that its rules are known.
+    that passed it on before. `message` is its JSON, sealed. `matched` says that its rules are known.
     """
 
     place: Place

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from fogbank.core.vault import Unsealable
 from fogbank.services.events.matching import Matcher, event_of
 from fogbank.services.events.pattern import compiled
 from fogbank.services.events.pattern_text import PatternError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from fogbank.core.background import Background
     from fogbank.core.ids import Ids
+    from fogbank.core.region import Region
     from fogbank.services.events.pattern import Branch
     from fogbank.services.events.records import Place
     from fogbank.store.api import Tx
@@ -69,41 +71,55 @@ def count_of(tx: Tx, place: Place) -> int:
     return found.rules if found else 0
 
 
-def take_in(tx: Tx, ids: Ids, arrival: Arrival) -> None:
+def take_in(tx: Tx, region: Region, arrival: Arrival) -> None:
     """Have the targets of the rules that an event meets be sent it. What takes long to compare is compared after the transaction."""
     found = matcher(tx, arrival.place)
     if found is None:
         return
     event = event_of(arrival.message)
     if found.work(event) > SOON:
-        name = ids.uuid()
+        name = region.ids.uuid()
         outbox.emit(tx, MATCH, name.encode(), now=arrival.now)
-        keep(tx, arrival, name, 1, matched=False)
+        keep(tx, region, arrival, name, 1, matched=False)
         return
     names = found.match(event)
     if names:
-        trigger(tx, ids, arrival, names)
+        trigger(tx, region, arrival, names)
 
 
-def trigger(tx: Tx, ids: Ids, arrival: Arrival, names: Sequence[str]) -> None:
+def trigger(tx: Tx, region: Region, arrival: Arrival, names: Sequence[str]) -> None:
     """Have the targets of rules be sent an event."""
-    name = ids.uuid()
-    keep(tx, arrival, name, hand_out(tx, ids, arrival.place, name, names, arrival.now))
+    name = region.ids.uuid()
+    keep(tx, region, arrival, name, hand_out(tx, region.ids, arrival.place, name, names, arrival.now))
 
 
-def keep(tx: Tx, arrival: Arrival, name: str, needed: int, *, matched: bool = True) -> None:
-    """Keep an event as long as something leads to it."""
+def keep(tx: Tx, region: Region, arrival: Arrival, name: str, needed: int, *, matched: bool = True) -> None:
+    """Keep an event, sealed, as long as something leads to it."""
     if needed:
         since = int(arrival.now.timestamp())
         kept = Event(
             place=arrival.place,
-            message=arrival.message,
+            message=region.vault.seal_apart(arrival.message, purpose(name)),
             since=since,
             hops=arrival.hops,
             needed=needed,
             matched=matched,
         )
         taken.put(tx, kept, name)
+
+
+def purpose(name: str) -> str:
+    """What an event is sealed for: itself."""
+    return f"events.taken {name}"
+
+
+def message_of(region: Region, name: str, event: Event) -> bytes | None:
+    """The JSON of an event that is kept; None if it is damaged, which is logged: then it cannot be delivered."""
+    try:
+        return region.vault.open_apart(event.message, purpose(name))
+    except Unsealable:
+        _log.exception("an event is lost: it is damaged", extra={"fields": {"event": name}})
+        return None
 
 
 def hand_out(tx: Tx, ids: Ids, place: Place, event: str, names: Sequence[str], now: datetime) -> int:
@@ -155,7 +171,8 @@ async def match(ctx: Background, payload: bytes) -> None:
         found = matcher(tx, event.place) if event else None
     if event is None or event.matched:
         return
-    names = await asyncio.to_thread(found.match, event_of(event.message)) if found else []
+    message = message_of(region, name, event)
+    names = await asyncio.to_thread(found.match, event_of(message)) if found and message is not None else []
 
     def write(tx: Tx) -> None:
         event = taken.get(tx, name)

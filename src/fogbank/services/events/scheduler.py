@@ -65,7 +65,7 @@ def part(tx: Tx, region: Region) -> None:
         times, following = times_of(found, rule, now)
         for moment in times:
             arrival = Arrival(place, event(region, place, rule, moment), region.clock.now())
-            trigger(tx, region.ids, arrival, [rule.name])
+            trigger(tx, region, arrival, [rule.name])
         rules.put(tx, msgspec.structs.replace(rule, next=following), *place.parts, rule.name)
 
 
