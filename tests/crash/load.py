@@ -6,7 +6,9 @@ import hashlib
 import http.client
 import random
 import threading
+import time
 from base64 import b64encode
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -15,11 +17,23 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 BUCKET = "crash"
 ABSENT = b""
 TIMEOUT = 10
+LONGER = 300.0  # seconds that a busy machine gets for what it acknowledges slowly
+
+
+def rounds(least: int, acknowledged: Callable[[], int], enough: int) -> Iterator[int]:
+    """Numbers of rounds: so many at least, and more until there is enough that could have been lost."""
+    deadline = None
+    for number in count():
+        if number >= least:
+            deadline = deadline or time.monotonic() + LONGER
+            if acknowledged() >= enough or time.monotonic() > deadline:
+                return
+        yield number
 
 
 class Reply(NamedTuple):

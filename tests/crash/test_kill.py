@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from crash import versioned
-from crash.load import BUCKET, Client, Connection, lost
+from crash.load import BUCKET, Client, Connection, lost, rounds
 from fogbank.cli import fsck
 from fogbank.core.clock import Clock
 from fogbank.store.blobs import Blobs
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 REGION_KILLS = int(os.environ.get("TEST_REGION_KILLS", "120"))
 PART_KILLS = int(os.environ.get("TEST_PART_KILLS", "200"))
 CLIENTS = 2  # of each kind
+AT_ONCE = 8  # kills of parts of a region, in a round
+ENOUGH = 10  # acknowledged writes for each kill: what could have been lost
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(900), pytest.mark.xdist_group("crash")]
 
@@ -168,33 +170,40 @@ def check_state(region: Killed) -> None:
 
 
 def test_kill_the_whole_region(killed: Killed) -> None:
-    chance, acknowledged, load = random.Random(1), 0, Load(killed)
-    for round_ in range(REGION_KILLS):
+    chance, load = random.Random(1), Load(killed)
+    acknowledged: list[int] = []  # by the round, which ends with a kill
+    for round_ in rounds(REGION_KILLS, lambda: sum(acknowledged), ENOUGH * REGION_KILLS):
         load.start(round_)
         time.sleep(chance.uniform(0.01, 0.25))
         killed.kill(only=chance.choice(("", "supervisor")))
-        acknowledged += load.settle()
+        acknowledged.append(load.settle())
         killed.start()
         load.check()
-    assert acknowledged > REGION_KILLS
-    print(f"{REGION_KILLS} kills, {acknowledged} writes acknowledged")
+    print(f"{len(acknowledged)} kills, {sum(acknowledged)} writes acknowledged")
+    assert sum(acknowledged) >= ENOUGH * REGION_KILLS
     check_state(killed)
 
 
 def test_kill_workers_and_the_control_process(killed: Killed) -> None:
     """The supervisor starts each again; clients that lost their connection find the region there."""
-    chance, kills, rounds, acknowledged, load = random.Random(2), 0, 0, 0, Load(killed)
-    while kills < PART_KILLS:
-        rounds += 1
-        load.start(rounds, stubborn=True)
-        for _ in range(8):
+    chance, load = random.Random(2), Load(killed)
+    acknowledged: list[int] = []  # by the round
+    kills: list[int] = []
+
+    def enough() -> int:
+        return sum(acknowledged) if sum(kills) >= PART_KILLS else 0
+
+    for round_ in rounds(PART_KILLS // AT_ONCE, enough, PART_KILLS):
+        load.start(round_, stubborn=True)
+        for _ in range(AT_ONCE):
             time.sleep(chance.uniform(0.005, 0.06))
-            kills += kill_one(killed, chance)
+            kills.append(kill_one(killed, chance))
         killed.kill()
-        acknowledged += load.settle()
+        acknowledged.append(load.settle())
         killed.start()
         load.check()
-    print(f"{kills} kills, {acknowledged} writes acknowledged")
+    print(f"{sum(kills)} kills, {sum(acknowledged)} writes acknowledged")
+    assert sum(acknowledged) >= PART_KILLS
     check_state(killed)
 
 
@@ -211,9 +220,7 @@ def test_fsck_and_scrub_beside_a_region_that_works(killed: Killed) -> None:
     """They see one state, and files that come and go: nothing of that is taken for damage."""
     load = Load(killed)
     load.start(1)
-    rounds, deadline = 0, time.monotonic() + 300  # a busy machine may write slower than it checks
-    while (rounds < 10 or load.acknowledged() <= 20) and time.monotonic() < deadline:
-        rounds += 1
+    for _ in rounds(10, load.acknowledged, 21):  # a busy machine may write slower than it checks
         store, blobs = SqliteStore(killed.data / "state/state.db"), Blobs(killed.data / "blobs")
         assert not [problem.what for problem in fsck.check(store, blobs)]
         assert not [step for step in scrub(blobs, store) if isinstance(step, Corrupt)]
