@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
 import resource
 import time
 from typing import TYPE_CHECKING
@@ -279,3 +281,25 @@ for _ in range(40):
 print(sent)
 """
     assert 0 < int(grouped.said(code, memory=128, ephemeral=512)) < 160 * MIB
+
+
+def test_a_function_does_not_use_up_the_machines_watches(sandboxes: Sandboxes) -> None:
+    code = """
+import ctypes, errno, time
+libc = ctypes.CDLL(None, use_errno=True)
+while libc.inotify_init() >= 0: pass
+print(errno.errorcode[ctypes.get_errno()], flush=True)
+time.sleep(600)
+"""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    async def watch() -> tuple[str, int]:
+        sandbox, _ = await sandboxes.start(code)
+        used_up = await line(sandbox)
+        ours = libc.inotify_init1(os.O_CLOEXEC)
+        await sandbox.close()
+        return used_up, ours
+
+    used_up, ours = sandboxes.run(watch())
+    assert (used_up, ours >= 0) == ("EMFILE", True)
+    os.close(ours)

@@ -24,8 +24,9 @@ MNT_DETACH = 2
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 1, 2, 4, 8
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_CAPBSET_DROP = 1, 4, 15, 24
-PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 38, 47
+PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 28, 38, 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
+_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 1, 64
@@ -121,6 +122,13 @@ def set_name(name: str) -> None:
 def pidfd_open(pid: int) -> int:
     """A descriptor of a process; closed on exec."""
     return _syscall(_PIDFD_OPEN, pid, 0)
+
+
+def become(user: int, group: int) -> None:
+    """Be another user and group, with the capabilities of this one. Undone for what is done in a new namespace of users."""
+    prctl(PR_SET_SECUREBITS, _NO_SETUID_FIXUP)
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
 
 
 def drop_capabilities() -> None:

@@ -63,6 +63,10 @@ def _settle(spec: dict[str, Any], program: bytes, channel: socket.socket, made: 
     listeners = [socket.create_server(("127.0.0.1", port), backlog=512) for port in spec["ports"]]
     _wait(done)
     kernel.unshare(kernel.NEWCGROUP)
+    if spec[
+        "uid"
+    ]:  # whoever makes a namespace of users answers for what is used up in it: inotify's instances, queued signals
+        kernel.become(spec["uid"], spec["gid"])
     kernel.unshare(kernel.NEWUSER)
     os.write(made, b"x")
     _wait(done)

@@ -66,6 +66,7 @@ def _settle(config: dict[str, Any], parent: int) -> None:
         world.write("/proc/self/setgroups", "deny")
         world.write("/proc/self/uid_map", f"0 {user} 1")
         world.write("/proc/self/gid_map", f"0 {group} 1")
+        world.leave_inotify()
     else:
         os.setgroups([])
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,15 @@ def write(path: str, text: str) -> None:
         os.write(fd, text.encode())
     finally:
         os.close(fd)
+
+
+def leave_inotify() -> None:
+    """Leave half of the inotify instances and watches to what else the user runs. In a namespace of users of the template's."""
+    for name in ("instances", "watches"):
+        with contextlib.suppress(OSError):  # /proc/sys is read-only in many containers
+            with open(f"/proc/sys/fs/inotify/max_user_{name}") as file:
+                most = int(file.read())
+            write(f"/proc/sys/user/max_inotify_{name}", str(most // 2))
 
 
 def build(place: str, config: dict[str, Any]) -> None:
