@@ -225,6 +225,9 @@ def test_what_models_call_sensitive_is_never_shown(service: str) -> None:
         ("transfer", "CreateServer", {"HostKey": MARK}),
         ("secretsmanager", "PutSecretValue", {"SecretId": "s", "SecretString": MARK, "SecretBinary": MARK.encode()}),
         ("lambda", "CreateFunction", {"FunctionName": "f", "Environment": {"Variables": {"KEY": MARK}}}),
+        ("events", "PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Arn": "a", "Input": MARK}]}),
+        ("events", "PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "InputTransformer": {"InputTemplate": MARK}}]}),
+        ("events", "TestEventPattern", {"EventPattern": "{}", "Event": MARK}),
     ],
 )
 def test_inputs_that_are_secret(service: str, operation: str, values: dict[str, Any]) -> None:

@@ -138,8 +138,10 @@ def matches(record: dict[str, Any], account: str | None, operation: str | None, 
 
 
 def operation_of(record: dict[str, Any]) -> str:
-    """`s3:PutObject`."""
-    return f"{record['eventSource'].removesuffix('.amazonaws.com')}:{record['eventName']}"
+    """`s3:PutObject`, `lambda:CreateFunction`."""
+    from fogbank.gateway.event_names import operation_name
+
+    return f"{record['eventSource'].removesuffix('.amazonaws.com')}:{operation_name(record['eventName'])}"
 
 
 def names_of(identity: dict[str, Any]) -> set[str]:

@@ -88,12 +88,14 @@ def _search(reader: EventReader, request_id: str) -> dict[str, Any] | None:
 
 def explanation(event: dict[str, Any]) -> dict[str, Any]:
     """An event as far as it explains: who asked for what, what came of it, and each permission that was asked for."""
+    from fogbank.cli.events import operation_of
+
     more = event["additionalEventData"]
     caller = event["userIdentity"]
     return {
         "requestId": event["requestID"],
         "time": event["eventTime"],
-        "operation": f"{event['eventSource'].removesuffix('.amazonaws.com')}:{event['eventName']}",
+        "operation": operation_of(event),
         "region": event["awsRegion"],
         "status": more["httpStatus"],
         "errorCode": event.get("errorCode"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from fogbank.gateway import user_identity as who
+from fogbank.gateway.event_names import event_name
 from fogbank.gateway.shown import cut, shown
 from fogbank.region.events import MOST_LINE
 from fogbank.region.log import hide_secrets
@@ -130,7 +131,7 @@ class Meaning(msgspec.Struct, frozen=True):
             reads = bound.access in ("read", "scan") if bound else name.startswith(_READS)
             found = _meanings[service, name] = Meaning(
                 source=f"{operation.model.signing_name}.amazonaws.com",
-                name=name,
+                name=event_name(service, name),
                 read_only=reads or service == "sts",
                 data=(service == "lambda" and name.startswith("Invoke"))
                 or (service, name) in (("events", "PutEvents"), ("logs", "PutLogEvents"))

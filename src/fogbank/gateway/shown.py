@@ -35,6 +35,12 @@ SECRET_ENDS: Final = (
     "identitytoken", "jwttoken", "participanttoken", "passphrase", "password", "privatekey", "refreshtoken", "secret",
     "secretaccesskey", "secretkey", "secrettoken", "securitytoken", "sessiontoken", "signedtoken",
 )  # fmt: skip
+# What is a secret in one structure, and nothing in others: an event, and what is sent to targets in place of one.
+SECRET_MEMBERS: Final = frozenset({
+    ("InputTransformer", "InputTemplate"),
+    ("Target", "Input"),
+    ("TestEventPatternRequest", "Event"),
+})  # fmt: skip
 # A subject's name, and a key's id.
 NOT_SECRET: Final = frozenset({"subjectfromwebidentitytoken", "removeprivatekey"})
 
@@ -86,7 +92,7 @@ class _Shower:
             member = shape.members.get(name)
             if value is None or member is None or self.left <= 0:
                 continue
-            if _is_secret(name) or member.traits.get("sensitive"):
+            if _is_secret(name) or member.traits.get("sensitive") or (shape.name, name) in SECRET_MEMBERS:
                 made[lower(name)] = HIDDEN
             elif isinstance(value, (str, bool, int, float, list, dict, bytes, datetime)):
                 made[lower(name)] = self.value(member, value, depth + 1)
