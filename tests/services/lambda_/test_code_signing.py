@@ -129,3 +129,18 @@ def test_code_that_is_not_signed_is_not_deployed_where_that_is_enforced(
         CodeSigningConfigArn=arn, CodeSigningPolicies={"UntrustedArtifactOnDeployment": "Warn"}
     )
     client.update_function_code(FunctionName="f", ZipFile=hello("x = 1\n"))
+
+
+def test_a_layer_that_is_not_signed_is_not_added_where_that_is_enforced(
+    region: LocalRegion, client: Any, make: Make
+) -> None:
+    layer = client.publish_layer_version(LayerName="l", Content={"ZipFile": hello()})["LayerVersionArn"]
+    make(Layers=[layer])
+    client.put_function_code_signing_config(FunctionName="f", CodeSigningConfigArn=config(client, "Enforce"))
+    more = client.publish_layer_version(LayerName="m", Content={"ZipFile": hello("x = 1\n")})["LayerVersionArn"]
+    for layers in ([more], [layer, more]):
+        refused = code(client.update_function_configuration, FunctionName="f", Layers=layers)
+        assert refused == "CodeVerificationFailedException"
+    for layers in ([layer], []):
+        client.update_function_configuration(FunctionName="f", Layers=layers)
+        region.settle()

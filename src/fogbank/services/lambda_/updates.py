@@ -104,12 +104,15 @@ def passing(call: Call, req: Input) -> list[Permission]:
 )
 def update_function_configuration(call: Call, req: Input) -> dict[str, Any]:
     """Change what a request names of a function's configuration."""
-    old = changeable(call, req).version
+    found = changeable(call, req)
+    old = found.version
     if "Role" in req:
         execution_role.check(call, req["Role"], old.function_arn)
     given = configuration.settings(call, req, old.function_arn, old)
     new = msgspec.structs.replace(old, modified=milliseconds(call.now), **given)
     layers_used.check_total(new.unzipped, new.layers)
+    if any(layer not in old.layers for layer in new.layers):  # layers are code, too
+        signed.check(call.tx, found.function.signing)
     if new.layers != old.layers:
         keeping.share(call.tx, new.packages[1:])
         keeping.release(call.tx, old.packages[1:], call.now)
