@@ -126,12 +126,33 @@ def search(logs: Any, **options: Any) -> tuple[int, int, float, float]:
 
 def median_ms(call: Callable[[], Any], rounds: int = 20) -> float:
     """The median time of a call."""
+    return statistics.median(timed(call, rounds))
+
+
+def beside(logs: Any, busy: dict[str, Any]) -> str:
+    """The time of a small request alone, and while the same worker searches."""
+    where = {"logGroupName": GROUP, "logStreamName": "stream-0001", "limit": 1}
+    alone, times = timed(lambda: logs.get_log_events(**where), 100), []
+    with ThreadPoolExecutor(1) as pool:
+        searched = pool.submit(search, logs, **busy)
+        while not searched.done():
+            times += timed(lambda: logs.get_log_events(**where), 1)
+    return f"{told(alone)}; while a search of {busy['filterPattern']} runs {told(times)}"
+
+
+def timed(call: Callable[[], Any], rounds: int) -> list[float]:
+    """How long each of some calls takes, in ms."""
     times = []
     for _ in range(rounds):
         began = time.perf_counter()
         call()
-        times.append(time.perf_counter() - began)
-    return 1e3 * statistics.median(times)
+        times.append(1e3 * (time.perf_counter() - began))
+    return times
+
+
+def told(times: list[float]) -> str:
+    """The median and the longest of some times."""
+    return f"{statistics.median(times):.1f} ms (the longest of {len(times)}: {max(times):.0f} ms)"
 
 
 def wait_until_sealed(server: servers.Server) -> float:
@@ -182,6 +203,8 @@ def measure(server: servers.Server, logs: Any, given: argparse.Namespace) -> boo
         tail = median_ms(lambda: logs.get_log_events(**where, limit=100))
         head = median_ms(lambda: logs.get_log_events(**where, startFromHead=True))
         page = median_ms(lambda: logs.filter_log_events(logGroupName=GROUP), 5)
+        print(f"one event of a stream: {beside(logs, {'filterPattern': 'ABSENT'})}")
+        print(f"one event of a stream: {beside(logs, {'filterPattern': '%ABS[A-Z]+NT%'})}")
     print(
         f"the last 100 events of a stream: {tail:.1f} ms; a whole page of a stream: {head:.1f} ms, of the group: {page:.1f} ms"
     )

@@ -209,7 +209,10 @@ def test_any_text_is_an_expression_or_has_a_fault(text: str) -> None:
 def test_literals_of_expressions() -> None:
     assert insights_regex.literals(r"ERROR.*code\.\d+x: [ab]*y") == ["ERROR", "code.", "x: ", "y"]
     assert insights_regex.literals("ab*c+") == ["a"]
-    assert insights_regex.literals("xa{0,2}b?c{,3}.*?d{e}") == ["x"]
+    assert insights_regex.literals("xa{0,2}b?c{,3}.*?d{e}") == ["x", "e"]
+    assert insights_regex.literals(r"ERR(OR|or(x))? at [(|] (?<n>\d+) of\(") == ["ERR", " at ", " ", " of("]
+    assert insights_regex.literals("(x{)|(y})z") == insights_regex.literals("a(b)c{|d}") == []
+    assert insights_regex.literals("a(?x: # )b\nc)d") == insights_regex.literals("a(?i)b") == []
     assert insights_regex.literals("a|b") == insights_regex.literals("(?i)a") == insights_regex.literals("a{2}") == []
 
 

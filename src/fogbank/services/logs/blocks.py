@@ -43,9 +43,9 @@ class Columns(msgspec.Struct, array_like=True):
 
 
 class Run:
-    """The events of a block, unpacked."""
+    """The events of a block, unpacked. Where each message ends is worked out when it is first asked for: often no event is wanted."""
 
-    __slots__ = ("ends", "ingested", "messages", "numbers", "puts", "streams", "times")
+    __slots__ = ("_ends", "_sizes", "ingested", "messages", "numbers", "puts", "streams", "times")
 
     def __init__(
         self,
@@ -54,31 +54,47 @@ class Run:
         streams: Sequence[int],
         puts: Sequence[int],
         numbers: Sequence[int],
-        sizes: Iterable[int],
+        sizes: Sequence[int],
         messages: bytes,
     ) -> None:
         self.times, self.ingested, self.streams, self.puts, self.numbers = times, ingested, streams, puts, numbers
-        self.ends = list(accumulate(sizes))
         self.messages = messages
+        self._sizes = sizes
+        self._ends: list[int] = []
+
+    @property
+    def ends(self) -> list[int]:
+        """Where each message ends."""
+        if not self._ends:
+            self._ends = list(accumulate(self._sizes))
+        return self._ends
+
+    def size(self, lower: int, upper: int) -> int:
+        """The bytes of the messages of some events, one at least."""
+        if upper - lower == len(self._sizes):
+            return len(self.messages)
+        return self.ends[upper - 1] - (self.ends[lower - 1] if lower else 0)
 
     def message(self, at: int) -> bytes:
         """The message of an event."""
-        return self.messages[self.ends[at - 1] if at else 0 : self.ends[at]]
+        ends = self._ends or self.ends
+        return self.messages[ends[at - 1] if at else 0 : ends[at]]
 
     def holding(self, literals: tuple[bytes, ...]) -> list[int]:
         """The events whose messages hold all of some literals, in order."""
         first, *others = sorted(literals, key=len, reverse=True)
         found: list[int] = []
-        messages, ends, at = self.messages, self.ends, 0
-        while (at := messages.find(first, at)) >= 0:
+        messages, at = self.messages, self.messages.find(first)
+        ends = self.ends if at >= 0 else []
+        while at >= 0:
             event = bisect_right(ends, at)
             start, end = ends[event - 1] if event else 0, ends[event]
             if at + len(first) > end:  # it reaches into the next message
-                at += 1
+                at = messages.find(first, at + 1)
                 continue
             if all(messages.find(other, start, end) >= 0 for other in others):
                 found.append(event)
-            at = end
+            at = messages.find(first, end)
         return found
 
 

@@ -12,6 +12,8 @@ from typing import Final
 LONGEST: Final = 4000  # characters
 _NAMED: Final = re.compile(r"\?<([A-Za-z][A-Za-z0-9_]*)>")
 _FLAGS: Final = re.compile(r"\?([imsx]+)\)")
+_SPECIAL: Final = re.compile(r"\(\?(?![:<])")  # groups with flags, and their like
+_TIMES: Final = re.compile(r"\{\d*,?\d*\}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9 _=:;,@#%&~'\"<>!/-]+|\\[][(){}.*+?|^$\\/\"'-]")
 
 
@@ -103,11 +105,13 @@ def _bracket(text: str, at: int) -> tuple[str, int]:
 
 
 def literals(text: str) -> list[str]:
-    """Texts that every match contains, as far as they are easily seen."""
-    if "|" in text or "(" in text:
+    """Texts that every match contains, as far as they are easily seen: those outside of groups."""
+    if _SPECIAL.search(text):
         return []
     runs, at = [""], 0
     while at < len(text):
+        if text[at] == "|":
+            return []
         found = _PLAIN.match(text, at)
         run = found[0][1:] if found and found[0][0] == "\\" else found[0] if found else ""
         at = found.end() if found else _skipped(text, at)
@@ -122,9 +126,16 @@ def literals(text: str) -> list[str]:
 
 
 def _skipped(text: str, at: int) -> int:
-    """Where it goes on behind something that is no plain character."""
-    if text[at] == "[":
-        return _bracket(text, at)[1]
-    if text[at] == "{" and "}" in text[at:]:
-        return text.index("}", at) + 1
-    return at + (2 if text[at] == "\\" else 1)
+    """Where it goes on behind something that is no plain character: a group, a class, an escape, or one character."""
+    depth = 0
+    while at < len(text):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if text[at] == "[":
+            at = _bracket(text, at)[1]
+        elif times := _TIMES.match(text, at):
+            at = times.end()
+        else:
+            at += 2 if text[at] == "\\" else 1
+        if depth <= 0:
+            break
+    return at

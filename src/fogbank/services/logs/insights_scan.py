@@ -59,7 +59,7 @@ class Meter:
         """Some events of a block."""
         if lower < upper:
             self.events += upper - lower
-            self.bytes += run.ends[upper - 1] - (run.ends[lower - 1] if lower else 0)
+            self.bytes += run.size(lower, upper)
 
 
 class Scan:
