@@ -89,7 +89,7 @@ class Gateway:
 
     async def _answer(self, record: Record, source: Source) -> HttpResponse:
         request = record.request
-        record.claim = claim = steps.claim_of(request)
+        record.claim = claim = steps.claim_of(self.region, request)
         if claim is not None and not self._directory.knows(claim.access_key_id, claim.session_token):
             with self.region.store.snapshot() as tx:  # an unknown key is refused before anything else is looked at
                 steps.find_credential(tx, self._directory, claim, record.at)

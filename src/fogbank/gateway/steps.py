@@ -100,17 +100,25 @@ class Authorised(msgspec.Struct, frozen=True):
         return self.parsed.authenticated.identified
 
 
-def claim_of(request: HttpRequest) -> auth.Claim | None:
+def claim_of(region: Region, request: HttpRequest) -> auth.Claim | None:
     """What a request says of who sends it.
 
     A preflight request has no credentials; those in its URL are for the request that will follow. At a function's URL, what is not a
-    signature is the function's.
+    signature is the function's; at one that asks nobody who calls, whatever looks like one is, too.
     """
     if request.method == "OPTIONS":
         return None
-    if is_function_url(request.headers.get("host", "")) and not is_signed(request):
+    if is_function_url(request.headers.get("host", "")) and (not is_signed(request) or is_anybodys(region, request)):
         return None
     return auth.claim(request)
+
+
+def is_anybodys(region: Region, request: HttpRequest) -> bool:
+    """Whether a request is for an address of a service at which nobody is asked who calls."""
+    meaning = find_meaning(request, None)
+    welcomes = registry.service(meaning.service).welcomes
+    with region.store.snapshot() as tx:
+        return welcomes is not None and welcomes(tx, meaning.labels)
 
 
 def is_signed(request: HttpRequest) -> bool:

@@ -313,6 +313,23 @@ def test_bearer_tokens_are_the_functions(region: LocalRegion, url: str, pool: Po
     assert json.loads(ask(region, url, authorization="Bearer abc").body) == "Bearer abc"
 
 
+@pytest.mark.parametrize(
+    "query", ["X-Amz-Signature=bogus&a=1", "X-Amz-Algorithm=x&X-Amz-Credential=y&X-Amz-Signature=z"]
+)
+def test_what_looks_like_a_signature_is_the_functions_where_nobody_is_asked_who_calls(
+    region: LocalRegion, functions: Any, url: str, pool: Pool, query: str
+) -> None:
+    pool.does["f"] = lambda event: {"query": event["rawQueryString"], "said": event["headers"].get("authorization")}
+    answer = ask(region, url, path="?" + query)
+    assert (answer.status, json.loads(answer.body)["query"]) == (200, query)
+    bogus = "AWS4-HMAC-SHA256 Credential=nobody/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
+    answer = ask(region, url, authorization=bogus)
+    assert (answer.status, json.loads(answer.body)["said"]) == (200, bogus)
+    functions.update_function_url_config(FunctionName="f", AuthType="AWS_IAM")
+    assert ask(region, url, path="?" + query).status in (400, 403)
+    assert ask(region, url, authorization=bogus).status == 403
+
+
 def test_urls_go_with_their_functions(region: LocalRegion, functions: Any, url: str) -> None:
     create(functions, Qualifier="live")
 
