@@ -109,6 +109,14 @@ def test_an_answer_that_is_too_large(running: Run) -> None:
             "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
         }
         assert (await functions.call(spec, b"1")).payload == b'"x"'
+        written = functions.service.log_text
+        assert "Traceback" not in written
+        assert re.search(
+            r"\n\[ERROR\] \[\d{13}\] LAMBDA_RUNTIME Failed to post handler success response\. Http response code: 413\. "
+            r'\{"errorMessage":"Exceeded maximum allowed payload size \(6291556 bytes\)\.","errorType":"RequestEntityTooLarge"\}\n'
+            r"RequestId: \S+ Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n",
+            written,
+        )
 
     running(work)
 

@@ -217,6 +217,27 @@ def test_modules_of_both_kinds_find_the_packages_of_layers(sandboxed: Run) -> No
     sandboxed(work)
 
 
+def test_packages_for_a_version_of_node_come_before_those_for_all(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        layer = functions.layer()
+        major = NODES[0].removeprefix("nodejs").removesuffix(".x")
+        for place, names in ((f"nodejs/node{major}", ("one", "two")), ("nodejs", ("two", "three"))):
+            for name in names:
+                package = layer / place / "node_modules" / name
+                package.mkdir(parents=True)
+                (package / "index.js").write_text(f"module.exports = {place!r};")
+        for file, code in (
+            ("index.mjs", "import a from 'one';import b from 'two';import c from 'three';export const handler ="),
+            ("index.js", "const [a, b, c] = ['one', 'two', 'three'].map(require); exports.handler ="),
+        ):
+            code += " async () => [a, b, c];"
+            spec = functions.make(code, file=file, runtime=NODES[0], layers=(layer,))
+            found = json.loads((await functions.call(spec)).payload)
+            assert found == [f"nodejs/node{major}"] * 2 + ["nodejs"]
+
+    sandboxed(work)
+
+
 def test_extensions_that_end_too_early(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         layer = functions.layer(broken="#!/bin/sh\nexit 3\n")

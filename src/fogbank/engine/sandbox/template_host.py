@@ -28,12 +28,16 @@ _COVERED = ("/dev", "/mnt", "/proc", "/sys", "/tmp", "/var/empty", "/var/runtime
 
 
 class Kind(NamedTuple):
-    """What sandboxes have in common that are forked from one template."""
+    """What sandboxes have in common that are forked from one template.
+
+    `packages` is where Node.js of one version finds packages in layers that are for this version; empty where nothing of Node.js runs.
+    """
 
     program: str
     prefixes: tuple[str, ...]
     runtime_dir: str
     module: str
+    packages: str
 
 
 def kind_of(spec: SandboxSpec) -> Kind:
@@ -47,7 +51,13 @@ def kind_of(spec: SandboxSpec) -> Kind:
         raise Unavailable("a template needs an interpreter and a runtime")
     program = str(spec.interpreter.program) if spec.fork and spec.interpreter else _own()
     module = spec.command[0] if spec.fork else ""
-    return Kind(program, tuple(map(str, prefixes)), str(spec.runtime_dir or ""), module)
+    return Kind(program, tuple(map(str, prefixes)), str(spec.runtime_dir or ""), module, _packages(spec))
+
+
+def _packages(spec: SandboxSpec) -> str:
+    name = spec.interpreter.name if spec.interpreter else ""
+    major = name.removeprefix("nodejs").removesuffix(".x")
+    return f"/opt/nodejs/node{major}/node_modules" if name.startswith("nodejs") else ""
 
 
 def _own() -> str:

@@ -59,8 +59,10 @@ def build(place: str, config: dict[str, Any]) -> None:
     kernel.mount("sandbox", place, "tmpfs", kernel.MS_NOSUID, "size=1m,nr_inodes=4096,mode=755")
     for name in ("etc", "dev", "proc", "tmp", "opt", "var", "var/task", "var/runtime", EMPTY[1:], HOST[1:]):
         os.mkdir(f"{place}/{name}")
-    # Where ES modules, to which NODE_PATH says nothing, look for packages after /var/task/node_modules.
-    os.symlink("/opt/nodejs/node_modules", place + "/var/node_modules")
+    if config["packages"]:
+        # Where ES modules, to which NODE_PATH says nothing, look for packages after /var/task/node_modules.
+        os.symlink(config["packages"], place + "/var/node_modules")
+        os.symlink("/opt/nodejs/node_modules", place + "/node_modules")
     _system(place)
     _etc(place, config["hosts"])
     _devices(place)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 
 RUNTIME = "/2018-06-01/runtime/invocation/"
 MAX_ANSWER = 6 * 1024 * 1024 + 100
@@ -145,10 +146,13 @@ def post(invoke_id: str, kind: str, data: bytes, more: str) -> None:
     more += "Fogbank-Together: 1\r\n" if connection.asked else ""
     head = connection.head(f"POST {RUNTIME}{invoke_id}/{kind}", f"{more}Content-Length: {len(data)}\r\n")
     opened.sendall(head + data + (connection.head("GET " + RUNTIME + "next") if connection.asked else b""))
-    status, _, _ = connection.answer()
+    status, _, said = connection.answer()
     if status != 202:
-        sys.stderr.write(f"LAMBDA_RUNTIME Failed to post handler success response. Http response code: {status}.\n")
-        raise RuntimeError("Failed to post invocation response")
+        what = f"LAMBDA_RUNTIME Failed to post handler success response. Http response code: {status}."
+        sys.stderr.write(f"[ERROR] [{time.time_ns() // 1_000_000}] {what} {said.decode('utf-8', 'replace')}\n")
+        raise SystemExit(
+            1
+        )  # as an error would end it, without the traceback, which is of files that are not the function's
 
 
 globals().update(next=wait)  # as awslambdaric calls it
