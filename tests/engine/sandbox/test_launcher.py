@@ -57,6 +57,28 @@ def traces(directory: Path, key: str) -> dict[str, list[str]]:
     }
 
 
+def test_layers_are_seen_where_the_control_process_makes_private_files(tmp_path: Path) -> None:
+    layers = []
+    for number in range(2):
+        layer = tmp_path / f"layer{number}"
+        (layer / "python").mkdir(parents=True)
+        (layer / f"python/number{number}").write_text(str(number))
+        layers.append(layer)
+    with asyncio.Runner() as runner:
+        own = Sandboxes(tmp_path, runner)
+        code = "print(*[open(f'/opt/python/number{n}').read() for n in (0, 1)], open('/tmp/x', 'w').write('ab'))"
+        before = os.umask(0o077)
+        try:
+            assert own.said(code, layers=tuple(layers)) == "0 1 2"
+        except SandboxError as error:
+            if administrator():
+                raise
+            pytest.skip(f"no sandboxes here: {error}")
+        finally:
+            os.umask(before)
+            own.run(own.launcher.close())
+
+
 def test_closing_leaves_nothing(own: Sandboxes, tmp_path: Path) -> None:
     before = traces(tmp_path / "sandboxes", own.launcher.key)
 
