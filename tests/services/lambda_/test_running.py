@@ -9,9 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from fogbank.core import usage
+from fogbank.services.lambda_ import evicting, unpacked
 from services.helpers import refusal
 from services.lambda_.packages import zipped
 from services.lambda_.planted import ACCOUNT, ROLE, role
@@ -118,6 +120,25 @@ def test_what_it_writes_arrives_in_cloudwatch_logs(region: LocalRegion, function
     found = eventually(lambda: lines() if any("REPORT" in line for line in lines()) else [])
     assert any("a line of the function's" in line for line in found)
     assert any(line.startswith("START RequestId") for line in found)
+
+
+def test_code_that_went_for_lack_of_room_is_there_again(
+    region: LocalRegion, functions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is running keeps its code."""
+    source = "def handler(event, context):\n    if event:\n        return\n    import late\n    return late.__file__\n"
+    for name in ("runs", "waits"):
+        files = {"app.py": f"# {name}\n" + source, "late.py": ""}
+        make(region, functions, name, "python3.11", "app.handler", files)
+    invoke(functions, {"import": "nothing yet"}, FunctionName="runs")
+    place = unpacked.place(region.region)
+    assert len(list(place.iterdir())) == 3
+    options = msgspec.structs.replace(region.background.options, functions_unpacked=1)
+    monkeypatch.setattr(region.background, "options", options)
+    region.run(evicting.keep_within(region.background))
+    assert len(list(place.iterdir())) == 1
+    for name in ("runs", "waits", "runs"):
+        assert json.loads(invoke(functions, {}, FunctionName=name)["Payload"]) == "/var/task/late.py"
 
 
 def test_an_asynchronous_invocation_runs(region: LocalRegion, functions: Any) -> None:
