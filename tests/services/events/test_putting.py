@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,7 @@ import pytest
 
 from fogbank.core.destinations import Sender
 from fogbank.services import registry
-from fogbank.services.events import routing
+from fogbank.services.events import routing, rulebook
 from fogbank.services.events.records import Tally, deliveries, spreads, taken, tallies
 from services.events.made import FUNCTION, HERE, OTHER, QUEUE, entry, put, rule
 from services.helpers import allow, code, permit, refusal, user_client
@@ -194,6 +195,53 @@ def test_a_rule_is_another_once_it_is_changed(region: LocalRegion, events: Any, 
     put(events)
     region.settle()
     assert len(inbox.take()) == 2
+
+
+def test_rules_that_take_long_to_compile_hold_up_no_transaction(
+    region: LocalRegion, events: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rulebook, "SMALL", 0)
+    compiling, go_on = Event(), Event()
+
+    def slow(found: Any) -> Any:
+        compiling.set()
+        assert go_on.wait(60)
+        return understood(found)
+
+    understood = rulebook.understood
+    monkeypatch.setattr(rulebook, "understood", slow)
+    rule(events, "r", {"source": ["shop"], "detail": {"what": ["tea"]}})
+    put(events)
+    assert compiling.wait(60)
+    put(events)
+    assert kept(region) == 2
+    go_on.set()
+    region.settle()
+    region.settle()
+    assert (kept(region), len(inbox.take())) == (0, 2)
+    put(events)
+    region.settle()
+    assert len(inbox.take()) == 1
+
+
+def test_a_rule_that_changed_is_compiled_alone(
+    region: LocalRegion, events: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+
+    def counted(found: Any) -> Any:
+        compiled.append(found.name)
+        return understood(found)
+
+    understood = rulebook.understood
+    monkeypatch.setattr(rulebook, "understood", counted)
+    for name in ("a", "b"):
+        rule(events, name, {"source": ["shop"], "detail-type": [{"prefix": "S"}, name]})
+    put(events)
+    rule(events, "b", {"source": ["bank"]})
+    put(events)
+    region.settle()
+    assert (compiled, len(inbox.take())) == (["a", "b", "b"], 3)
 
 
 def test_a_target_that_fails_is_tried_again(region: LocalRegion, events: Any, inbox: Inbox) -> None:

@@ -169,3 +169,16 @@ def test_what_is_not_here(events: Any) -> None:
     assert code(events.create_archive, ArchiveName="a", EventSourceArn=f"{HERE}:event-bus/default") == "NotImplemented"
     assert code(events.list_replays) == "NotImplemented"
     assert code(events.list_connections) == "NotImplemented"
+
+
+def test_the_patterns_of_a_bus_have_a_bound(events: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fogbank.services.events.rules.MOST_TEXT", 2 * len(PATTERN))
+    longer = json.dumps({"source": ["shop", "bank"]})
+    for name in ("a", "b"):
+        events.put_rule(Name=name, EventPattern=PATTERN)
+    assert code(events.put_rule, Name="c", EventPattern=PATTERN) == "LimitExceededException"
+    assert code(events.put_rule, Name="a", EventPattern=longer) == "LimitExceededException"
+    events.put_rule(Name="a", EventPattern=PATTERN, State="DISABLED")
+    events.put_rule(Name="c", ScheduleExpression="rate(5 minutes)")
+    events.delete_rule(Name="b")
+    events.put_rule(Name="c", EventPattern=PATTERN)

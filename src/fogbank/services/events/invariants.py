@@ -37,11 +37,13 @@ def check(tx: Tx) -> Iterator[Problem]:
 
 
 def check_rules(tx: Tx) -> Iterator[Problem]:
-    """Rules are in the index of what is due when they are, and there are as many as are counted."""
+    """Rules are in the index of what is due when they are, and they and their patterns are counted."""
     wanted: set[tuple[Any, ...]] = set()
     counted: Counter[tuple[Any, ...]] = Counter()
+    text: Counter[tuple[Any, ...]] = Counter()
     for parts, rule in readable(tx, rules):
         counted[parts[:3]] += 1
+        text[parts[:3]] += len(rule.pattern)
         if rule.next:
             wanted.add((rule.next, *parts))
     found = {parts for parts, _ in readable(tx, due)}
@@ -49,6 +51,10 @@ def check_rules(tx: Tx) -> Iterator[Problem]:
     for parts, generation in readable(tx, generations):
         if generation.rules != counted[parts]:
             yield Problem(f"bus {Place(*parts).arn} counts {generation.rules} rules, and has {counted[parts]}")
+        if generation.text != text[parts]:
+            yield Problem(
+                f"bus {Place(*parts).arn} counts {generation.text} characters of patterns, and has {text[parts]}"
+            )
 
 
 def check_targets(tx: Tx) -> Iterator[Problem]:

@@ -120,7 +120,7 @@ def flat(given: list[Any]) -> Iterator[Any]:
                 yield value
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # a large one may take 100 KB
 def compiled(text: str) -> Branch:
     """The pattern of a text. PatternError unless it is one."""
     source = Source(text)

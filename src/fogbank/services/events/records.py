@@ -103,10 +103,13 @@ class Led(Record, version=1):
 
 
 class Generation(Record, version=1):
-    """What the compiled rules of a bus are known by: it changes with them, and never comes again. `rules` is how many there are."""
+    """What the compiled rules of a bus are known by: it changes with them, and never comes again. `rules` is how many there are,
+    and `text` how many characters their patterns have.
+    """
 
     id: str
     rules: int = 0
+    text: int = 0
 
 
 class Event(Record, version=1):

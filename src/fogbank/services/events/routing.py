@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from fogbank.core.vault import Unsealable
-from fogbank.services.events.matching import Matcher, event_of
-from fogbank.services.events.pattern import compiled
-from fogbank.services.events.pattern_text import PatternError
+from fogbank.services.events import rulebook
+from fogbank.services.events.matching import event_of
 from fogbank.services.events.records import (
-    ENABLED,
     Delivery,
     Event,
     Generation,
@@ -21,7 +19,6 @@ from fogbank.services.events.records import (
     Tally,
     deliveries,
     generations,
-    rules,
     spreads,
     taken,
     tallies,
@@ -31,13 +28,12 @@ from fogbank.services.events.service import events
 from fogbank.store import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from fogbank.core.background import Background
     from fogbank.core.ids import Ids
     from fogbank.core.region import Region
-    from fogbank.services.events.pattern import Branch
     from fogbank.services.events.records import Place
     from fogbank.store.api import Tx
 
@@ -46,9 +42,7 @@ SPREAD: Final = "events.spread"
 MATCH: Final = "events.match"
 SOON: Final = 100_000  # comparisons that a transaction does: some hundredths of a second
 FEW: Final = 100  # rules whose targets are found in one transaction
-KEPT: Final = 128  # buses whose compiled rules are kept
 _log = logging.getLogger("fogbank.events")
-_matchers: Final[dict[str, Matcher]] = {}  # by generation
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -60,24 +54,25 @@ class Arrival(msgspec.Struct, frozen=True):
     hops: int = 0
 
 
-def changed(tx: Tx, ids: Ids, place: Place, more: int = 0) -> None:
-    """The rules of a bus are others now, and so many more."""
-    generations.put(tx, Generation(id=ids.uuid(), rules=count_of(tx, place) + more), *place.parts)
+def changed(tx: Tx, ids: Ids, place: Place, more: int = 0, text: int = 0) -> None:
+    """The rules of a bus are others now, so many more, and their patterns so many characters longer."""
+    old = generation_of(tx, place)
+    generations.put(tx, Generation(id=ids.uuid(), rules=old.rules + more, text=old.text + text), *place.parts)
 
 
-def count_of(tx: Tx, place: Place) -> int:
-    """How many rules a bus has."""
-    found = generations.get(tx, *place.parts)
-    return found.rules if found else 0
+def generation_of(tx: Tx, place: Place) -> Generation:
+    """What is counted of the rules of a bus."""
+    return generations.get(tx, *place.parts) or Generation(id="")
 
 
 def take_in(tx: Tx, region: Region, arrival: Arrival) -> None:
     """Have the targets of the rules that an event meets be sent it. What takes long to compare is compared after the transaction."""
-    found = matcher(tx, arrival.place)
-    if found is None:
+    generation = generations.get(tx, *arrival.place.parts)
+    if generation is None:
         return
     event = event_of(arrival.message)
-    if found.work(event) > SOON:
+    found = rulebook.ready(tx, region, arrival.place, generation)
+    if found is None or found.work(event) > SOON:
         name = region.ids.uuid()
         outbox.emit(tx, MATCH, name.encode(), now=arrival.now)
         keep(tx, region, arrival, name, 1, matched=False)
@@ -168,11 +163,10 @@ async def match(ctx: Background, payload: bytes) -> None:
     name, region = payload.decode(), ctx.region
     with region.store.snapshot() as tx:
         event = taken.get(tx, name)
-        found = matcher(tx, event.place) if event else None
     if event is None or event.matched:
         return
     message = message_of(region, name, event)
-    names = await asyncio.to_thread(found.match, event_of(message)) if found and message is not None else []
+    names = [] if message is None else await asyncio.to_thread(names_of, region, event.place, message)
 
     def write(tx: Tx) -> None:
         event = taken.get(tx, name)
@@ -183,6 +177,12 @@ async def match(ctx: Background, payload: bytes) -> None:
     await region.store.write(write)
 
 
+def names_of(region: Region, place: Place, message: bytes) -> list[str]:
+    """The rules of a bus that an event meets. For threads: it may take long."""
+    found = rulebook.waited_for(region, place)
+    return found.match(event_of(message)) if found else []
+
+
 def need(tx: Tx, name: str, event: Event, more: int) -> None:
     """More, or less, leads to an event; it goes when nothing does."""
     left = event.needed + more
@@ -190,30 +190,6 @@ def need(tx: Tx, name: str, event: Event, more: int) -> None:
         taken.put(tx, msgspec.structs.replace(event, needed=left), name)
     else:
         taken.delete(tx, name)
-
-
-def matcher(tx: Tx, place: Place) -> Matcher | None:
-    """The compiled rules of a bus; None if it never had any."""
-    generation = generations.get(tx, *place.parts)
-    if generation is None:
-        return None
-    found = _matchers.get(generation.id)
-    if found is None:
-        found = Matcher(patterns(tx, place))
-        while len(_matchers) >= KEPT:
-            _matchers.pop(next(iter(_matchers)), None)
-        _matchers[generation.id] = found
-    return found
-
-
-def patterns(tx: Tx, place: Place) -> Iterator[tuple[str, Branch]]:
-    """The patterns of a bus's rules that are enabled."""
-    for _, rule in rules.scan(tx, *place.parts):
-        if rule.pattern and rule.state == ENABLED:
-            try:
-                yield rule.name, compiled(rule.pattern)
-            except PatternError:
-                _log.exception("a stored pattern is not understood", extra={"fields": {"rule": rule.name}})
 
 
 def count(tx: Tx, **more: int) -> None:

@@ -19,7 +19,7 @@ from fogbank.services.events.listing import after, paged
 from fogbank.services.events.pattern import compiled
 from fogbank.services.events.pattern_text import PatternError
 from fogbank.services.events.records import DEFAULT, DISABLED, ENABLED, Rule, by_target, rules, targets
-from fogbank.services.events.routing import changed, count_of
+from fogbank.services.events.routing import changed, generation_of
 from fogbank.services.events.service import events
 from fogbank.services.events.tags import checked_tags
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fogbank.services.events.records import Place
 
 MOST: Final = 10_000  # rules of a bus; AWS's quota is 300 until more are asked for
+MOST_TEXT: Final = 4 << 20  # characters of their patterns: compiled, they may take 100 MB; AWS's quotas come to 1.2 MB
 STATES: Final = (ENABLED, DISABLED)
 
 
@@ -61,7 +62,8 @@ def put_rule(call: Call, req: Input) -> dict[str, Any]:
     need_bus(call.tx, place)
     check(req, place)
     old = rules.get(call.tx, *place.parts, name)
-    if old is None and count_of(call.tx, place) >= MOST:
+    counted, longer = generation_of(call.tx, place), len(req.get("EventPattern", "")) - (len(old.pattern) if old else 0)
+    if (old is None and counted.rules >= MOST) or (longer > 0 and counted.text + longer > MOST_TEXT):
         raise too_many()
     made = Rule(
         name=name,
@@ -73,7 +75,7 @@ def put_rule(call: Call, req: Input) -> dict[str, Any]:
         creator=old.creator if old else call.account,
         tags=old.tags if old else checked_tags({}, req.get("Tags", [])),
     )
-    keep(call, place, scheduled(call, made, old), more=0 if old else 1)
+    keep(call, place, scheduled(call, made, old), more=0 if old else 1, text=longer)
     return {"RuleArn": place.rule_arn(name)}
 
 
@@ -111,10 +113,10 @@ def scheduled(call: Call, rule: Rule, old: Rule | None) -> Rule:
     return msgspec.structs.replace(rule, since=now, next=(found.after(now, now) or 0) if found else 0)
 
 
-def keep(call: Call, place: Place, rule: Rule, more: int = 0) -> None:
-    """Keep a rule; `more` is how many that makes more."""
+def keep(call: Call, place: Place, rule: Rule, more: int = 0, text: int = 0) -> None:
+    """Keep a rule; `more` is how many that makes more, `text` how many characters of patterns."""
     rules.put(call.tx, rule, *place.parts, rule.name)
-    changed(call.tx, call.ids, place, more)
+    changed(call.tx, call.ids, place, more, text)
 
 
 @events.operation("read", "rule", takes="Name EventBusName")
@@ -167,9 +169,10 @@ def delete_rule(call: Call, req: Input) -> dict[str, Any]:
     need_bus(call.tx, place)
     if any(True for _ in targets.scan(call.tx, *place.parts, name, limit=1)):
         raise invalid("Rule can't be deleted since it has targets.")
-    if rules.get(call.tx, *place.parts, name) is not None:
+    found = rules.get(call.tx, *place.parts, name)
+    if found is not None:
         rules.delete(call.tx, *place.parts, name)
-        changed(call.tx, call.ids, place, -1)
+        changed(call.tx, call.ids, place, -1, -len(found.pattern))
     return {}
 
 
