@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fogbank.engine.functions.exchange import exited
+from fogbank.engine.functions.exchange import crashed, exited
 from fogbank.engine.functions.spec import Limits
 
 if TYPE_CHECKING:
@@ -181,3 +181,16 @@ def test_a_streamed_answer_that_nobody_reads(running: Run) -> None:
 def test_every_signal_that_a_runtime_can_die_of_is_told(number: int, name: str) -> None:
     failed = exited(-number, out_of_memory=False)
     assert failed.message == f"Runtime exited with error: signal: {name}"
+
+
+@pytest.mark.parametrize(
+    ("status", "out_of_memory", "kind", "message"),
+    [
+        (3, False, "Extension.Crash", "exit status 3"),
+        (-9, False, "Extension.Crash", "signal: killed"),
+        (-9, True, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed"),
+    ],
+)
+def test_how_an_extension_ended_is_told(status: int, out_of_memory: bool, kind: str, message: str) -> None:
+    failed = crashed(status, out_of_memory)
+    assert (failed.error_type, failed.message) == (kind, message)

@@ -201,6 +201,30 @@ def test_extensions_do_not_hold_answers_up(sandboxed: Run) -> None:
     sandboxed(work)
 
 
+def test_who_wants_the_end_of_the_log_waits_for_extensions(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        waits = (
+            "    if event['eventType'] == 'INVOKE':\n        time.sleep(0.2)\n        print(name, 'done', flush=True)\n"
+        )
+        slow = EXTENSION.replace("import json, os, sys", "import json, os, sys, time") + waits
+        spec = functions.make("def handler(e, c):\n    return 1", layers=(functions.layer(slow=slow),))
+        tail = (await functions.call(spec, tail=True)).log_tail.decode()
+        assert tail.index("slow done\n") < tail.index("END RequestId: ") < tail.index("REPORT RequestId: ")
+
+    sandboxed(work)
+
+
+def test_too_much_memory_is_not_called_the_crash_of_an_extension(sandboxed: Run) -> None:
+    async def work(functions: Functions) -> None:
+        layer = functions.layer(watch=EXTENSION)
+        spec = functions.make("def handler(e, c):\n    return len(bytearray(e << 20))", memory=128, layers=(layer,))
+        for _ in range(3):
+            found = json.loads((await functions.call(spec, b"900")).payload)
+            assert found["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
+
+    sandboxed(work)
+
+
 def test_modules_of_both_kinds_find_the_packages_of_layers(sandboxed: Run) -> None:
     async def work(functions: Functions) -> None:
         layer = functions.layer()

@@ -161,7 +161,7 @@ class Environment:
         elif self._exchange and self._exchange.responded:
             if done:
                 self._finish(self._exchange)
-            elif not self._exchange.told:
+            elif not self._exchange.told and not self._exchange.invocation.tail:
                 self._answer_ahead(self._exchange)
 
     def extension_ready(self) -> None:
@@ -358,7 +358,7 @@ class Environment:
         if process in self._processes and not done.cancelled():
             self._processes.remove(process)
             self._say(self._reports.extension(name, [], words.EXTENSION_CRASH))
-            self._fail(Failed(words.EXTENSION_CRASH, f"exit status {done.result()}"))
+            self._fail(words.crashed(done.result(), self._sandbox.oom_killed()))
 
     def _sandbox_gone(self, _done: object) -> None:
         if self.broken:

@@ -133,8 +133,15 @@ def exited(status: int, out_of_memory: bool) -> Failed:
     """The runtime's process has ended with a status, or by the signal of a negative one."""
     if out_of_memory:
         return Failed(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
-    if status < 0:
-        return Failed(EXIT_ERROR, f"Runtime exited with error: signal: {NAMES.get(-status, -status)}")
     if status:
-        return Failed(EXIT_ERROR, f"Runtime exited with error: exit status {status}")
+        return Failed(EXIT_ERROR, f"Runtime exited with error: {_how(status)}")
     return Failed(EXIT_ERROR, "Runtime exited without providing a reason")
+
+
+def crashed(status: int, out_of_memory: bool) -> Failed:
+    """An extension's process has ended, which none does by itself; where memory was missing, that is the function's error."""
+    return exited(status, out_of_memory) if out_of_memory else Failed(EXTENSION_CRASH, _how(status))
+
+
+def _how(status: int) -> str:
+    return f"signal: {NAMES.get(-status, -status)}" if status < 0 else f"exit status {status}"

@@ -64,6 +64,7 @@ class Invocation(msgspec.Struct, frozen=True):
     identity: str = ""  # Cognito's, JSON
     trace: str = ""  # X-Ray's header
     stream: bool = False  # whether the caller takes the answer as it comes
+    tail: bool = False  # whether the caller wants the log's, to its end: he waits for extensions, too
 
 
 class Outcome(msgspec.Struct, frozen=True):

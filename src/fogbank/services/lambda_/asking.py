@@ -34,6 +34,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     payload: bytes
     context: str = ""
     trace: str = ""
+    tail: bool = False  # whether the end of the log is wanted
 
 
 class Ran(msgspec.Struct, frozen=True, array_like=True):

@@ -92,6 +92,7 @@ def asked(call: Call, req: Input, most: int) -> tuple[Run, Found]:
         payload=payload,
         context=context,
         trace=trace,
+        tail=req.get("LogType") == "Tail",
     )
     return run, found
 

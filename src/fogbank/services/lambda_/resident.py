@@ -223,6 +223,7 @@ def invocation(asked: Run, *, stream: bool = False) -> Invocation:
         client_context=asked.context,
         trace=asked.trace,
         stream=stream,
+        tail=asked.tail,
     )
 
 
