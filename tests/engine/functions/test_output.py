@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fogbank.engine.functions.output import LEVELS, MAX_EVENT, Output
+from fogbank.engine.functions.output import LEVELS, MAX_EVENT, TURN, Output
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -91,6 +91,54 @@ def test_lines_have_a_bound() -> None:
         reader.close()
         assert "".join(reader.events) == "é" * 500_000
         assert max(len(event.encode()) for event in reader.events) <= MAX_EVENT
+
+    asyncio.run(work())
+
+
+def test_a_flood_of_short_lines_is_taken_in_turns() -> None:
+    async def work() -> None:
+        reader = Reader()
+        os.write(reader.writer, b"\n" * 60_000)
+        turns, seen = [], 0
+        while seen < 60_000:
+            await asyncio.sleep(0)
+            now = len(reader.events) + len(reader.output._events)
+            turns.append(now - seen)
+            seen = now
+        reader.close()
+        assert max(turns) <= TURN
+        assert reader.events == ["\n"] * 60_000
+
+    asyncio.run(work())
+
+
+def test_what_was_read_waits_while_nobody_takes_events() -> None:
+    async def work() -> None:
+        reader = Reader()
+        reader.full = asyncio.get_running_loop().create_future()
+        os.write(reader.writer, b"a line of some length\n" * 2900)
+        while not reader.events:
+            await asyncio.sleep(0)
+        blocked = len(reader.events)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(reader.events) == blocked < 2900
+        full, reader.full = reader.full, None
+        full.set_result(None)
+        while len(reader.events) + len(reader.output._events) < 2900:
+            await asyncio.sleep(0)
+        reader.close()
+        assert reader.events == ["a line of some length\n"] * 2900
+
+    asyncio.run(work())
+
+
+def test_the_rest_of_a_flood_comes_at_the_end() -> None:
+    async def work() -> None:
+        reader = Reader()
+        os.write(reader.writer, b"\n" * 60_000 + b"last")
+        reader.close()
+        assert reader.events == ["\n"] * 60_000 + ["last"]
 
     asyncio.run(work())
 

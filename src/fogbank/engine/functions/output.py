@@ -22,6 +22,8 @@ FRAME_HEAD = 16
 MAX_EVENT = 256 * 1024 - 26  # of PutLogEvents, less what it counts for an event
 TAIL = 4096
 CHUNK = 65536
+TURN = 500  # events in a turn of the event loop, for which others wait a millisecond
+MOST_TURNS = 40  # at once, at the end of an invocation: lines of four bytes that fill a pipe
 FLUSH_BYTES = 64 * 1024
 MAX_HELD = 4 * 1024 * 1024  # bytes that wait
 FLUSH_SECONDS = 0.25
@@ -56,6 +58,8 @@ class Output:
         self._loop = asyncio.get_running_loop()
         self._rest = bytearray()  # a line or a frame that is not whole
         self._need = 0  # bytes that a frame needs to be whole; 0 for a line
+        self._more = False  # what waits has not been looked at: it is much
+        self._turn: asyncio.Handle | None = None  # which looks at it
         self._events: list[Event] = []
         self._bytes = 0
         self._tail = b""
@@ -75,11 +79,11 @@ class Output:
         self._event(message, len(message))
 
     def drain(self) -> None:
-        """Take what is in the pipe, at most a few chunks, and end its last line."""
-        for _ in range(16):
+        """Take what is in the pipe, at most some chunks or turns, and end its last line."""
+        for _ in range(MOST_TURNS):
             if self._blocked or not self._read():
                 break
-        if self._rest and not self._rest.startswith(FRAME):
+        if self._rest and not self._more and not self._rest.startswith(FRAME):
             self._line(bytes(self._rest))
             self._rest = bytearray()
 
@@ -105,6 +109,8 @@ class Output:
     def close(self) -> None:
         """Take and deliver the rest; the pipe is its owner's to close."""
         self.drain()
+        while self._more and not self._blocked:
+            self.drain()
         self._closed = True
         self._loop.remove_reader(self._pipe)
         if self._blocked:
@@ -120,17 +126,33 @@ class Output:
         self.flush()
         if not self._blocked:
             self._loop.add_reader(self._pipe, self._readable)
+            self._go_on()
 
     def _readable(self) -> None:
-        if not self._read():
+        if self._turn is None:
+            self._look()
+
+    def _look(self) -> None:
+        """Take what there is, for a moment."""
+        self._turn = None
+        if self._closed or self._blocked or not self._read():
             return
         if self._bytes > FLUSH_BYTES:
             self.flush()
         elif self._events and not self._timer:
             self._timer = self._loop.call_later(FLUSH_SECONDS, self.flush)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Look at what is left in the next turn of the event loop; where nobody takes events now, when somebody does."""
+        if self._more and not self._blocked and self._turn is None:
+            self._turn = self._loop.call_soon(self._look)
 
     def _read(self) -> bool:
         """Whether there was something."""
+        if self._more:
+            self._take(bytes(self._rest))
+            return True
         try:
             data = os.read(self._pipe, CHUNK)
         except BlockingIOError:
@@ -157,13 +179,18 @@ class Output:
         return size > MAX_EVENT or b"\n" in data or FRAME[0] in data or FRAME[0] in self._rest[-2:]
 
     def _take(self, data: bytes) -> None:
-        start = 0
-        while start < len(data):
-            end = self._frame(data, start) if data.startswith(FRAME, start) else self._plain(data, start)
+        """Take whole lines and frames, so many as are not too much at once."""
+        start = events = 0
+        frame = data.find(FRAME)  # the next one, looked for once and not for each line
+        while start < len(data) and events < TURN:
+            if 0 <= frame < start:
+                frame = data.find(FRAME, start)
+            end = self._frame(data, start) if frame == start else self._plain(data, start, frame)
             if end < 0:
                 break
-            start = end
+            start, events = end, events + 1
         self._rest = bytearray(data[start:])
+        self._more = events == TURN and start < len(data)
         self._need = 0
         if self._rest.startswith(FRAME):
             size = int.from_bytes(self._rest[4:8], "big") if len(self._rest) >= FRAME_HEAD else 0
@@ -183,9 +210,8 @@ class Output:
         self._message(data[start + FRAME_HEAD : end], data[start + 3] >> 2 & 7)
         return end
 
-    def _plain(self, data: bytes, start: int) -> int:
-        """The end of a line, or of as much of it as an event takes; -1 if it is not whole."""
-        frame = data.find(FRAME, start)
+    def _plain(self, data: bytes, start: int, frame: int) -> int:
+        """The end of a line, or of as much of it as an event takes; -1 if it is not whole. `frame`: where the next frame begins."""
         end = data.find(b"\n", start, frame if frame >= 0 else len(data))
         if 0 <= end <= start + MAX_EVENT:
             self._line(data[start : end + 1])
