@@ -25,6 +25,7 @@ PLACES = {
     "src/fogbank/region/processes.py": "a child that lost its parent waits before it gives up, in a thread of its own",
     "src/fogbank/region/tls.py": "certificates are valid in the machine's time",
     "src/fogbank/engine/functions/environment.py": "deadlines are on the machine's clock, which what runs in sandboxes reads",
+    "src/fogbank/engine/functions/inside/python/runtime_client.py": "the time of a log line is the sandbox's: it runs there",
     "src/fogbank/cli/checks.py": "doctor measures the disk with bytes that do not compress",
 }
 
