@@ -146,7 +146,7 @@ def test_events_say_what_was_done_and_no_secrets(region: LocalRegion, client: An
     client.publish_layer_version(LayerName="l", Content={"ZipFile": hello()})
     client.get_function(FunctionName="f")
     names = [event["eventName"] for event in region.events()]
-    assert {"CreateFunction", "PublishLayerVersion", "GetFunction"} <= set(names)
+    assert {"CreateFunction20150331", "PublishLayerVersion20181031", "GetFunction20150331v2"} <= set(names)
     lines = b"\n".join(region.lines)
     assert b"correct horse" not in lines
     assert b"X-Amz-Signature" not in lines
