@@ -331,3 +331,16 @@ class At(Clock):
 
     def now(self) -> datetime:
         return self._at
+
+
+def test_what_a_service_cannot_run_here_ends_nothing_else(upkeep: Upkeep, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a data directory there is no place for functions; objects are deleted all the same."""
+
+    async def work() -> list[str]:
+        background = upkeep.background()
+        async with process.residing(background):
+            await process.carry_out(background)
+            return list(background.residents)
+
+    assert asyncio.run(work()) == []
+    assert [record.message for record in caplog.records] == ["cannot start what a service runs"]

@@ -111,12 +111,12 @@ def options_of(settings: Settings) -> Options:
 async def residing(background: Background) -> AsyncIterator[None]:
     """Have what services run in this process started, and ended. One that cannot start is tried again when it is asked for."""
     for service in registry.services().values():
-        resident = background.resident(service)
-        if resident is not None:
-            try:
+        try:
+            resident = background.resident(service)
+            if resident is not None:
                 await resident.start()
-            except Exception:
-                _log.exception("cannot start what a service runs", extra={"fields": {"service": service.name}})
+        except Exception:
+            _log.exception("cannot start what a service runs", extra={"fields": {"service": service.name}})
     try:
         yield
     finally:

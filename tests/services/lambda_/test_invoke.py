@@ -225,6 +225,20 @@ def test_a_changed_function_runs_anew(region: LocalRegion, functions: Any, pool:
     assert pool.retired == [pool.ran[0][0].key]
 
 
+def test_environments_of_functions_that_changed_are_retired_though_nobody_invokes_them(
+    region: LocalRegion, functions: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fogbank.services.lambda_.resident.TIDIED", 2)  # at once: less than there are
+    for name in ("a", "b", "c"):
+        plant(region, name=name)
+        pool.does[name] = lambda _event: {}
+        functions.invoke(FunctionName=name)
+    for name in ("a", "c"):
+        plant(region, name=name, revision="r2")
+    region.settle()
+    assert [key.split("#")[0].rpartition("function:")[2] for key in pool.retired] == ["a", "c"]
+
+
 def test_invoke_with_response_stream(functions: Any, pool: Pool) -> None:
     pool.does["f"] = lambda _event: [b"one ", b"two"]
     found = functions.invoke_with_response_stream(FunctionName="f", LogType="Tail")

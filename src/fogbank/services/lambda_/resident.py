@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("fogbank.lambda")
 POLL: Final = 1.0  # seconds between looks into the queue that nobody asked for
+TIDIED: Final = 50  # versions that are looked at in a turn: half a millisecond
 MOST_PAYLOADS: Final = 256 << 20  # bytes of payloads that functions have at once
 TOO_FAST: Final = "CallerRateLimitExceeded"
 LEAVING: Final = 60.0  # seconds that an invocation which takes its whole time has before its credentials end
@@ -149,10 +150,16 @@ class Functions:
         """The packages that environments have mounted, or are about to."""
         return {tree.parent.name for tree in self.pool.mounted()} | self.specs.loading()
 
-    def tidy(self) -> None:
-        """Retire the environments of versions that changed, or are gone."""
+    async def tidy(self) -> None:
+        """Retire the environments of versions that changed, or are gone. A part of them in each turn of the event loop."""
+        known = list(self.specs)
+        for start in range(0, len(known), TIDIED):
+            self._tidy(known[start : start + TIDIED])
+            await asyncio.sleep(0)
+
+    def _tidy(self, some: list[Loaded]) -> None:
         with self.region.store.snapshot() as tx:
-            for one in self.specs:
+            for one in some:
                 version = one.version
                 try:
                     now = current(tx, version.account, version.region, version.name, version.number)
@@ -305,7 +312,7 @@ async def look(ctx: Background) -> None:
     found = functions(ctx)
     found.dispatcher.wake()
     found.provisioning.wake()
-    found.tidy()
+    await found.tidy()
 
 
 def is_busy(ctx: Background) -> bool:
