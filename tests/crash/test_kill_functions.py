@@ -20,6 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from crash.load import BUCKET
 from crash.test_kill import Killed, check_state, make_bucket
+from fogbank.services.lambda_ import queue
+from fogbank.store.sqlite import SqliteStore
 from services.lambda_.packages import zipped
 
 if TYPE_CHECKING:
@@ -147,6 +149,16 @@ def results(region: Killed) -> set[str]:
     return {one["Key"].removeprefix("result/") for page in pages for one in page.get("Contents", [])}
 
 
+def waiting(region: Killed) -> int:
+    """How many events wait for their next try: late, but not lost."""
+    store = SqliteStore(region.data / "state/state.db")
+    try:
+        with store.snapshot() as tx:
+            return sum(1 for _ in queue.events.scan(tx))
+    finally:
+        store.close()
+
+
 def missing_in_the_end(region: Killed, acknowledged: set[str]) -> set[str]:
     """The events whose results are not there after all that time that retries take."""
     deadline = time.monotonic() + PATIENCE
@@ -184,7 +196,7 @@ def test_asynchronous_invocations_survive_kills(killed: Killed) -> None:
     assert len(sending.acknowledged) == EVENTS
     missing = missing_in_the_end(killed, sending.acknowledged)
     print(f"{count} kills, {len(sending.acknowledged)} events")
-    assert not missing
+    assert not missing, f"{len(missing)} have no result; {waiting(killed)} wait, the others are lost"
     check_state(killed)
 
 
@@ -212,5 +224,5 @@ def test_events_of_a_bucket_survive_kills(killed: Killed) -> None:
     assert len(sending.acknowledged) == EVENTS
     missing = missing_in_the_end(killed, sending.acknowledged)
     print(f"{count} kills, {len(sending.acknowledged)} events")
-    assert not missing
+    assert not missing, f"{len(missing)} have no result; {waiting(killed)} wait, the others are lost"
     check_state(killed)
