@@ -76,6 +76,7 @@ def test_the_step(tmp_path: Path) -> None:
         assert "times and places are what really happened" in done.stdout
         assert "and everybody moves up" in done.stdout
         assert f"-race-site.s3-website-us-east-1.localhost:{live.port}/" in done.stdout
+        assert "until the tour ends" in done.stdout
         assert live.client("s3").list_buckets()["Buckets"] == []
         assert live.client("lambda").list_functions()["Functions"] == []
         assert live.client("iam").list_roles()["Roles"] == []

@@ -19,7 +19,7 @@ from fogbank.tour import crash, objects, tree
 from fogbank.tour.programs import TourError, environment
 from fogbank.tour.screen import Screen
 from fogbank.tour.target import Target
-from fogbank.tour.tour import Tour, touring
+from fogbank.tour.tour import Tour, kept, touring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +150,16 @@ def liar(tour: Tour, command: str, old: str, new: str) -> str:
     )
     path.chmod(0o755)
     return str(path)
+
+
+def test_the_buckets_that_are_left_are_those_of_this_tour(tour: Tour) -> None:
+    assert kept(tour) == []
+    tour.client.s3.create_bucket(Bucket=f"{tour.race}-site")
+    tour.client.s3.create_bucket(Bucket="fogbank-tour-of-others")
+    try:
+        assert kept(tour) == [f"{tour.race}-site"]
+    finally:
+        tour.client.remove_bucket("fogbank-tour-of-others")
 
 
 def test_a_lost_object(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:

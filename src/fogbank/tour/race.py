@@ -43,7 +43,8 @@ def race(tour: Tour) -> None:
     compare(tour, truth)
     correct(tour, truth)
     hidden(tour, files)
-    tour.screen.say(f"the page that anybody may read: {address(tour)}")
+    stays = "" if tour.keep else ", until the tour ends (`fogbank tour --steps race --keep` leaves it)"
+    tour.screen.say(f"the page that anybody may read: {address(tour)}{stays}")
 
 
 def directory() -> Path | None:

@@ -54,6 +54,7 @@ class Tour:
         self.large = work / "large.bin"
         self.local: dict[str, tree.File] = {}
         self.checks = 0
+        self.keep = False  # whether what it makes stays
         self.bucket = f"fogbank-tour-{secrets.token_hex(4)}"
         self.kept = f"{self.bucket}-kept"
         self.race = f"{self.bucket}-race"
@@ -124,11 +125,12 @@ def touring(target: Target, screen: Screen, *, keep: bool = False, **how: Any) -
     tour = None
     try:
         tour = Tour(target, screen, work, **how)
+        tour.keep = keep
         with explained():
             yield tour
     finally:
         with uninterrupted():
-            clean_up(tour, target, screen, work, keep)
+            clean_up(tour, target, screen, work)
     screen.title(f"\nAll is as it must be: {tour.checks:,} checks in {time.perf_counter() - begun:.1f} s.")
 
 
@@ -155,13 +157,13 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
-def clean_up(tour: Tour | None, target: Target, screen: Screen, work: Path, keep: bool) -> None:
+def clean_up(tour: Tour | None, target: Target, screen: Screen, work: Path) -> None:
     """End what runs, and remove everything that the tour made."""
     if tour is not None:
         tour.runner.end_all()
         target.ensure_running(tour.runner, work)
-    if keep and tour is not None:
-        screen.title(f"\nKept: the bucket {tour.bucket} and the directory {work}")
+    if tour is not None and tour.keep:
+        screen.title(f"\nKept: the buckets {', '.join(kept(tour)) or '(none)'} and the directory {work}")
         return
     try:
         if tour is not None:
@@ -169,6 +171,12 @@ def clean_up(tour: Tour | None, target: Target, screen: Screen, work: Path, keep
                 remove_all(tour)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def kept(tour: Tour) -> list[str]:
+    """The tour's buckets that are there: which ones depends on its steps."""
+    names = [bucket["Name"] for bucket in tour.client.s3.list_buckets()["Buckets"]]
+    return [name for name in names if name.startswith(tour.bucket)]
 
 
 def remove_all(tour: Tour) -> None:
