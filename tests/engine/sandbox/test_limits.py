@@ -99,7 +99,18 @@ except OSError as error:
     assert sandboxes.said(code, ephemeral=ephemeral, memory=256) == f"ENOSPC {ephemeral} 0"
 
 
-def test_one_file_is_no_longer_than_tmp(sandboxes: Sandboxes) -> None:
+def test_tmp_is_full_with_one_file_too(sandboxes: Sandboxes) -> None:
+    code = """
+import errno
+try:
+    with open("/tmp/one", "wb", 0) as file:
+        for _ in range(100): file.write(bytes(1 << 20))
+except OSError as error: print(errno.errorcode[error.errno])
+"""
+    assert sandboxes.said(code, ephemeral=64, memory=256) == "ENOSPC"
+
+
+def test_one_file_is_hardly_longer_than_tmp(sandboxes: Sandboxes) -> None:
     code = """
 import errno, os
 try: os.truncate(os.open("/tmp/sparse", os.O_CREAT | os.O_RDWR), 1 << 40)
@@ -237,7 +248,7 @@ import resource
 for name in ("RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_MEMLOCK"):
     print(name[7:], resource.getrlimit(getattr(resource, name)))
 """
-    expected = {"NOFILE": 1024, "NPROC": 1024, "CORE": 0, "FSIZE": 512 * MIB, "MEMLOCK": 64 << 10}
+    expected = {"NOFILE": 1024, "NPROC": 1024, "CORE": 0, "FSIZE": 513 * MIB, "MEMLOCK": 64 << 10}
     assert sandboxes.said(code) == "\n".join(f"{name} {(most, most)}" for name, most in expected.items())
 
 

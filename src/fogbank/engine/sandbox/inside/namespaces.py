@@ -94,7 +94,10 @@ def _wait(done: int) -> None:
 
 
 def _limit(spec: dict[str, Any]) -> None:
-    limits = {**_LIMITS, resource.RLIMIT_NPROC: spec["processes"], resource.RLIMIT_FSIZE: spec["ephemeral"] << 20}
+    longest = (
+        spec["ephemeral"] + 1
+    ) << 20  # more than /tmp has: there a file that fills it is ENOSPC, as on AWS, not EFBIG
+    limits = {**_LIMITS, resource.RLIMIT_NPROC: spec["processes"], resource.RLIMIT_FSIZE: longest}
     if spec["data"]:  # no cgroup holds the memory
         limits[resource.RLIMIT_DATA] = spec["data"]
     for which, most in limits.items():
