@@ -112,7 +112,7 @@ def test_what_went_is_unpacked_again_for_the_next_invocation(
     assert client.invoke(FunctionName="a")["StatusCode"] == 200
     assert (homes["a"] / "tree/app.py").read_text() == HELLO
     assert [spec.task for spec, _ in pool.ran] == [homes["a"] / "tree"] * 2
-    assert pool.retired == []
+    assert len(pool.retired) == 1  # which says that nothing more is known of it
 
 
 def test_what_is_being_loaded_is_in_use(

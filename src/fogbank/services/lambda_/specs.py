@@ -80,6 +80,7 @@ class Specs:
         for loaded in self:
             if package in loaded.version.packages:
                 self.drop(loaded)
+                self._retire(loaded.spec.key)
 
     async def _load(self, version: Version) -> None:
         region = self._ctx.region
