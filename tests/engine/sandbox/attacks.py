@@ -198,6 +198,11 @@ _NETWORK = [
     Attack("change the network", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", "EAFNOSUPPORT"),
     Attack("talk to the hypervisor", "socket.socket(40, socket.SOCK_STREAM)", "EAFNOSUPPORT"),
     Attack("use the kernel's ciphers", "socket.socket(38, socket.SOCK_SEQPACKET)", "EAFNOSUPPORT"),
+    Attack(
+        "speak a protocol that the kernel has a module for", "socket.socket(socket.AF_INET, 5, 132)", "EPROTONOSUPPORT"
+    ),
+    Attack("speak another TCP", "socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 262)", "EPROTONOSUPPORT"),
+    Attack("hide a protocol from the filter", "call('socket', 2, 1, 262 | 1 << 32)", "EPROTONOSUPPORT"),
     Attack("hide a family of sockets from the filter", "call('socket', 16 | 1 << 32, 3, 0)", "EAFNOSUPPORT"),
 ]
 ATTACKS = [*_FILES, *_KERNEL, *_NAMESPACES, *_IDENTITY, *_PROCESSES, *_NETWORK]

@@ -68,6 +68,8 @@ _NEW_NAMESPACES = (
     kernel.NEWNS, kernel.NEWCGROUP, kernel.NEWUTS, kernel.NEWIPC, kernel.NEWUSER, kernel.NEWPID, kernel.NEWNET,
 )  # fmt: skip
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+# By default, ICMP, TCP, UDP, ICMPv6. For SCTP and others the kernel would load modules, whoever asks.
+_PROTOCOLS, _LAST_PROTOCOL = (0, 1, 6, 17, 58), 58
 # Linux, Linux with 32-bit identities, either with the layout of old programs; and the question which it is.
 _PERSONALITIES = (0, 8, 0x20000, 0x20008, 0xFFFFFFFF)
 
@@ -108,12 +110,22 @@ def _conditional(library: Any, made: Any) -> None:
     unsupported = library.ERRNO(errno.EAFNOSUPPORT)
     for call in ("socket", "socketpair"):
         for family in range(_AF_INET6 + 1):
-            fine = family in (_AF_UNIX, _AF_INET, _AF_INET6)
-            made.add_rule(allow if fine else unsupported, call, argument(0, equal, family))
+            if family not in (_AF_INET, _AF_INET6):
+                made.add_rule(allow if family == _AF_UNIX else unsupported, call, argument(0, equal, family))
         made.add_rule(unsupported, call, argument(0, above, _AF_INET6))
+        for family in (_AF_INET, _AF_INET6):
+            _protocols(library, made, call, argument(0, equal, family))
     for persona in _PERSONALITIES:
         made.add_rule(allow, "personality", argument(0, equal, persona))
     made.add_rule(refuse, "personality", argument(0, masked, 0x40000, 0x40000))  # no layout at random
+
+
+def _protocols(library: Any, made: Any, call: str, family: Any) -> None:
+    refuse = library.ERRNO(errno.EPROTONOSUPPORT)
+    for protocol in range(_LAST_PROTOCOL + 1):
+        action = library.ALLOW if protocol in _PROTOCOLS else refuse
+        made.add_rule(action, call, family, library.Arg(2, library.EQ, protocol))
+    made.add_rule(refuse, call, family, library.Arg(2, library.GT, _LAST_PROTOCOL))
 
 
 def _exported(made: Any) -> bytes:
