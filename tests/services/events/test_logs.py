@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fogbank.services.events.records import deliveries
 from services.events.made import HERE, entry, put, rule
 from support.region import ACCOUNT
 
@@ -72,3 +73,13 @@ def test_an_entry_of_its_own(region: LocalRegion, events: Any, logs: Any) -> Non
     region.settle()
     (found,) = logs.filter_log_events(logGroupName=GROUP)["events"]
     assert (found["timestamp"], found["message"]) == (at, "sold for 5")
+
+
+def test_an_entry_that_no_group_takes_is_given_up(region: LocalRegion, events: Any, logs: Any) -> None:
+    shape = {"InputTemplate": '{"timestamp": <at>, "message": "x"}', "InputPathsMap": {"at": "$.detail.at"}}
+    rule(events, "r", None, {"Id": "1", "Arn": ARN, "InputTransformer": shape})
+    put(events, entry(Detail=json.dumps({"at": -1})))
+    region.settle()
+    assert written(logs) == []
+    with region.region.store.snapshot() as tx:
+        assert not list(deliveries.scan(tx))

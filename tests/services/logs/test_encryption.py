@@ -9,7 +9,7 @@ import msgspec
 
 from fogbank.core.background import Background, Options
 from fogbank.core.vault import Vault
-from fogbank.services.logs import records, rewrap
+from fogbank.services.logs import encryption, records, rewrap
 from fogbank.services.logs.reading import scan
 from services.helpers import code, refusal
 from services.logs.made import GROUP, STREAM, events, filtered, make, now_of, put, seal_all
@@ -99,6 +99,22 @@ def test_what_came_under_a_key_stays_under_it(region: LocalRegion, logs: Any, mo
     region.client("kms").disable_key(KeyId=key)
     assert filtered(logs, startTime=now_of(region) - 2000) == ["after"]
     assert code(logs.filter_log_events, logGroupName=GROUP) == "InvalidParameterException"
+
+
+def test_a_group_keeps_the_data_keys_that_its_events_need(
+    region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(logs)
+    put(logs, events("one", at=now_of(region)))
+    for _ in range(5):
+        logs.disassociate_kms_key(logGroupName=GROUP)
+    put(logs, events("two", at=now_of(region)))
+    with region.region.store.snapshot() as tx:
+        (group,) = (group for _, group in records.groups.scan(tx))
+    assert [key.number for key in group.keys] == [1, 6]
+    assert filtered(logs) == ["one", "two"]
+    monkeypatch.setattr(encryption, "MOST", 2)
+    assert code(logs.disassociate_kms_key, logGroupName=GROUP) == "LimitExceededException"
 
 
 def test_chunks_wait_while_their_key_cannot_be_used(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64decode
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from fogbank.core import destinations
 from fogbank.core.errors import AwsError
 from fogbank.services import registry
+from fogbank.services.logs import feed, subscription_delivery
 from fogbank.services.logs.subscription_filters import cursors
+from fogbank.store import outbox
 from services.helpers import code, refusal
 from services.logs.made import GROUP, STREAM, events, make, now_of, put, seal_all
 from support.region import ACCOUNT
@@ -197,6 +200,36 @@ def test_what_was_sent_before_a_crash_comes_again(region: LocalRegion, logs: Any
     put(logs, events("two", at=now_of(region)))
     region.settle()
     assert functions.texts == ["one", "one", "two"]
+
+
+def test_filters_take_turns(
+    region: LocalRegion, logs: Any, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group that has much before it does not hold up another one."""
+    monkeypatch.setattr(feed, "after", partial(feed.after, most=1))  # a put at a time
+    make(logs)
+    subscribe(logs)
+    make(logs, "other")
+    logs.put_subscription_filter(logGroupName="other", filterName="f", filterPattern="", destinationArn=FUNCTION)
+    for text in ("1", "2", "3"):
+        put(logs, events(text, at=now_of(region)))
+    put(logs, events("other", at=now_of(region)), group="other")
+    region.settle()
+    assert functions.texts == ["1", "other", "2", "3"]
+
+
+def test_a_turn_that_is_carried_out_again_is_none(region: LocalRegion, logs: Any, functions: Functions) -> None:
+    make(logs)
+    subscribe(logs)
+    put(logs, events("one", at=now_of(region)))
+    with region.region.store.snapshot() as tx:
+        (again,) = outbox.payloads(tx, subscription_delivery.EFFECT)
+    region.settle()
+    put(logs, events("two", at=now_of(region)))
+    region.run(subscription_delivery.deliver(region.background, again))
+    assert functions.texts == ["one"]
+    region.settle()
+    assert functions.texts == ["one", "two"]
 
 
 def test_what_no_destination_takes_is_dropped(region: LocalRegion, logs: Any, functions: Functions) -> None:

@@ -22,7 +22,11 @@ SERVICE: Final = "events.amazonaws.com"
 GROUP: Final = re.compile(
     r"arn:aws:logs:([a-z0-9-]+):([0-9]{12}):log-group:([.\-_/#A-Za-z0-9]{1,512})(?::\*)?", re.ASCII
 )
-HOPELESS: Final = {"AccessDeniedException": "NO_PERMISSIONS", "ResourceNotFoundException": "NO_RESOURCE"}
+HOPELESS: Final = {
+    "AccessDeniedException": "NO_PERMISSIONS",
+    "ResourceNotFoundException": "NO_RESOURCE",
+    "InvalidParameterException": "INVALID_PARAMETER",
+}
 
 
 async def send(ctx: Background, what: Sending) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     Getter = Callable[[Row], Any]
 
-MILLISECONDS: Final = 1000  # of a second
-
 
 class Scope(msgspec.Struct):
     """What names mean at a place in a query: `made` are those of values that it made; `closed` says that there are no others,

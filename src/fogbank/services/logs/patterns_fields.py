@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Test = Callable[[str], bool]
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-ELLIPSES: Final = ("...", "…")
 CLOSING: Final = {"[": "]", '"': '"'}
 MOST_WORDS: Final = 100_000  # of a message: what has more matches no pattern
 

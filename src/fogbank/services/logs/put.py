@@ -63,8 +63,8 @@ def put_log_events(call: Call, req: Input) -> dict[str, Any]:
     group = need_group(call, req)
     stream = need_stream(call, group, req["logStreamName"])
     packed: Packed = call.prepared or packing(call, group, req)()
-    if packed.group != group.id:
-        raise aborted()  # deleted, and made again
+    if packed.group != group.id or all(key.number != packed.key for key in group.keys):
+        raise aborted()  # deleted, and made again; or it has forgotten the key, for another one
     put = keep(call, group, stream, packed) if packed.batch.times else 0
     told = {"rejectedLogEventsInfo": packed.batch.rejected} if packed.batch.rejected else {}
     return {"nextSequenceToken": write_id(group.id, (milliseconds(call), put, 0)), **told}

@@ -4,6 +4,9 @@ A put has the delivery of its group's filters carried out behind it, unless that
 cursor, sends it, and moves the cursor: killed amid that, it sends the same again. A destination that fails holds up its filter alone;
 what it does not take for a day, as on AWS, or will never take, is dropped.
 
+Filters take turns: what is left behind a few MiB is another effect, behind those of others. The turn is in the effect and in the
+cursor: an effect that is carried out again, after the next one has been made, is none.
+
 Source: CloudWatch Logs User Guide, "Log group-level subscription filters", example 2.
 """
 
@@ -22,16 +25,17 @@ from fogbank.core import destinations
 from fogbank.core.errors import AwsError
 from fogbank.core.principal import service_of
 from fogbank.services.logs import feed
-from fogbank.services.logs.addressing import find_group
+from fogbank.services.logs.addressing import group_of_id
 from fogbank.services.logs.patterns import compile_pattern
 from fogbank.services.logs.put import reactions
-from fogbank.services.logs.records import group_ids, segments
+from fogbank.services.logs.records import segments
 from fogbank.services.logs.service import logs
 from fogbank.services.logs.subscription_filters import Cursor, cursors, senders, subscriptions
 from fogbank.store import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from fogbank.core.background import Background
     from fogbank.core.call import Call
@@ -60,9 +64,15 @@ def notice(call: Call, group: Group, _stream: Stream, _put: int) -> None:
     for _, subscription in subscriptions.scan(call.tx, group.id):
         cursor = cursors.get(call.tx, group.id, subscription.id)
         if cursor is not None and not cursor.queued:
-            cursors.put(call.tx, msgspec.structs.replace(cursor, queued=True), group.id, subscription.id)
-            payload = msgspec.msgpack.encode((group.id, subscription.name, subscription.id))
-            outbox.emit(call.tx, EFFECT, payload, now=call.now)
+            queue(call.tx, group.id, subscription, cursor, call.now)
+
+
+def queue(tx: Tx, group: int, subscription: Subscription, cursor: Cursor, now: datetime) -> None:
+    """Have a filter's next turn carried out."""
+    turn = cursor.turn + 1
+    cursors.put(tx, msgspec.structs.replace(cursor, queued=True, turn=turn), group, subscription.id)
+    payload = msgspec.msgpack.encode((group, subscription.name, subscription.id, turn))
+    outbox.emit(tx, EFFECT, payload, now=now)
 
 
 reactions.append(notice)
@@ -70,27 +80,21 @@ reactions.append(notice)
 
 @logs.effect(EFFECT, at_once=AT_ONCE)
 async def deliver(ctx: Background, payload: bytes) -> None:
-    """Pass on all that a filter has before it."""
-    number, name, subscription_id = msgspec.msgpack.decode(payload)
-    while True:
-        with ctx.region.store.snapshot() as tx:
-            group = group_of_id(tx, number)
-            subscription = subscriptions.get(tx, number, name)
-            cursor = cursors.get(tx, number, subscription_id)
-            behind = next_behind(tx, number, cursor.put) if cursor else 0
-        if group is None or subscription is None or cursor is None or subscription.id != subscription_id:
-            return
-        puts = await asyncio.to_thread(feed.after, ctx.region, group, cursor.put)
-        await pass_on(ctx, group, subscription, puts)
-        seen = puts[-1].number if puts else behind
-        if await ctx.region.store.write(partial(move, number, subscription_id, seen)):
-            return
-
-
-def group_of_id(tx: Tx, number: int) -> Group | None:
-    """The group of an id, if it is there."""
-    where = group_ids.get(tx, number)
-    return find_group(tx, where.account, where.region, where.name) if where else None
+    """Pass on what a filter has before it, or a part of it."""
+    number, name, subscription_id, turn = msgspec.msgpack.decode(payload)
+    with ctx.region.store.snapshot() as tx:
+        group = group_of_id(tx, number)
+        subscription = subscriptions.get(tx, number, name)
+        cursor = cursors.get(tx, number, subscription_id)
+        behind = next_behind(tx, number, cursor.put) if cursor else 0
+    if group is None or subscription is None or cursor is None or subscription.id != subscription_id:
+        return
+    if cursor.turn != turn:
+        return
+    puts = await asyncio.to_thread(feed.after, ctx.region, group, cursor.put)
+    await pass_on(ctx, group, subscription, puts)
+    seen, now = puts[-1].number if puts else behind, ctx.region.clock.now()
+    await ctx.region.store.write(partial(move, number, subscription, seen, now))
 
 
 def next_behind(tx: Tx, group: int, put: int) -> int:
@@ -99,15 +103,16 @@ def next_behind(tx: Tx, group: int, put: int) -> int:
     return min(behind)[1] if behind else feed.head(tx, group)
 
 
-def move(group: int, subscription: str, seen: int, tx: Tx) -> bool:
-    """Move a cursor on; whether there is nothing more behind it."""
-    cursor = cursors.get(tx, group, subscription)
+def move(group: int, subscription: Subscription, seen: int, now: datetime, tx: Tx) -> None:
+    """Move a cursor on; what is left behind it has another turn."""
+    cursor = cursors.get(tx, group, subscription.id)
     if cursor is None:
-        return True
-    put = max(cursor.put, seen)
-    done = put >= feed.head(tx, group)
-    cursors.put(tx, Cursor(put=put, queued=not done), group, subscription)
-    return done
+        return
+    moved = msgspec.structs.replace(cursor, put=max(cursor.put, seen), queued=False)
+    if moved.put >= feed.head(tx, group):
+        cursors.put(tx, moved, group, subscription.id)
+    else:
+        queue(tx, group, subscription, moved, now)
 
 
 async def pass_on(ctx: Background, group: Group, subscription: Subscription, puts: list[Put]) -> None:

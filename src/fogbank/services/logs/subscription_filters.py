@@ -62,10 +62,11 @@ class Subscription(Record, version=1):
 
 
 class Cursor(Record, version=1):
-    """How far a subscription is: the number of the last put that it passed on; whether its delivery is under way."""
+    """How far a subscription is: the number of the last put that it passed on; whether its delivery is under way, and its turn."""
 
     put: int
     queued: bool = False
+    turn: int = 0
 
 
 subscriptions = Table("logs.subscription", Subscription)  # group's id, name
