@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fogbank.services.events.pattern_values import Scalar
 
-MOST_WORK: Final = 50_000_000  # comparisons of an event: some ten seconds
+MOST_WORK: Final = 5_000_000  # comparisons of an event: a second, which events of other accounts may wait
 _log = logging.getLogger("fogbank.events")
 Path = tuple[str, ...]
 Wanted = tuple[Path, "frozenset[Scalar]"]

@@ -14,7 +14,7 @@ from fogbank.core.service import Permission
 from fogbank.services.events.addressing import find_bus, place_of
 from fogbank.services.events.condition_keys import of_entries
 from fogbank.services.events.errors import invalid
-from fogbank.services.events.matching import event_of, items_of
+from fogbank.services.events.matching import MOST_WORK, event_of, items_of
 from fogbank.services.events.pattern import compiled
 from fogbank.services.events.routing import Arrival, take_in
 from fogbank.services.events.rules import check_pattern
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 1 << 20  # bytes of all entries
 TIME: Final = 14  # bytes that a time counts for
-MOST_WORK: Final = 10_000_000  # comparisons of a test: a second of a worker's interpreter, which others wait for
 LONGEST_TYPE: Final = 128  # characters of a DetailType
 NEEDED: Final = ("Source", "DetailType", "Detail")
 STRUCTURE: Final = ("id", "account", "source", "time", "region", "resources", "detail-type")
