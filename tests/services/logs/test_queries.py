@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fogbank.control import process
+from fogbank.services.logs import invariants, queries_records, queries_run, queries_turns
 from fogbank.services.logs import queries as queries_api
-from fogbank.services.logs import queries_run, queries_turns
 from fogbank.services.logs.insights_process import StoppedError, carried_out
 from fogbank.services.logs.insights_worker import Task, Told
-from fogbank.services.logs.queries_records import KEPT, RUNNING, pages, queries
+from fogbank.services.logs.queries_records import KEPT, RUNNING, pages, queries, weights
 from services.helpers import code, dev, permit, refusal, user_client
 from support.region import ACCOUNT
 
@@ -234,6 +234,26 @@ def test_the_queries_of_one_account_do_not_hold_up_those_of_others(
 async def carried_by_all(region: LocalRegion) -> None:
     """What is due is carried out as in the control process: some of a kind at a time."""
     await asyncio.gather(*(carrier() for carrier in process.carriers(region.background)))
+
+
+def test_so_much_of_an_accounts_results_is_kept(
+    region: LocalRegion, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(region, logs, ["x" * 1000])
+    made = []
+    for _ in range(3):
+        made.append(start(region, logs, "fields @message"))
+        region.settle()
+        region.advance(seconds=1)
+        with region.region.store.snapshot() as tx:
+            (weight,) = (weight.bytes for _, weight in weights.scan(tx))
+        if len(made) == 2:
+            monkeypatch.setattr(queries_records, "MOST_RESULTS", weight)
+    assert [each["queryId"] for each in logs.describe_queries()["queries"]] == made[:0:-1]
+    assert code(logs.get_query_results, queryId=made[0]) == "ResourceNotFoundException"
+    with region.region.store.snapshot() as tx:
+        assert not list(invariants.check(tx))
+        assert len(list(pages.scan(tx))) == 2
 
 
 def test_so_many_queries_of_an_account_are_kept(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fogbank.services.logs.addressing import group_of_id
 from fogbank.services.logs.purge import KIND, Gone
+from fogbank.services.logs.queries_records import ACTIVE, queries, turns, weights
 from fogbank.services.logs.records import (
     Stream,
     Where,
@@ -48,6 +50,7 @@ def check(tx: Tx) -> Iterator[Problem]:
     yield from check_streams(tx)
     yield from check_segments(tx)
     yield from check_tallies(tx)
+    yield from check_queries(tx)
 
 
 def check_groups(tx: Tx) -> Iterator[Problem]:
@@ -130,6 +133,21 @@ def check_tallies(tx: Tx) -> Iterator[Problem]:
             yield Problem(f"log group {group}: it is full, and nobody knows")
     for group in counted:
         yield Problem(f"log group {group}: it does not count what it has")
+
+
+def check_queries(tx: Tx) -> Iterator[Problem]:
+    """Queries that are active have turns, no others have; and what is counted of results is what they have."""
+    active: set[tuple[Any, ...]] = set()
+    sizes: Counter[tuple[Any, ...]] = Counter()
+    for where, query in readable(tx, queries):
+        sizes[where[:2]] += query.size
+        if query.status in ACTIVE:
+            active.add(where)
+    having = {where for where, _ in readable(tx, turns)}
+    yield from (Problem(f"query {where[2]} has no turn, or one too much") for where in sorted(active ^ having))
+    for where, weight in readable(tx, weights):
+        if weight.bytes != sizes[where]:
+            yield Problem(f"account {where[0]} counts {weight.bytes} bytes of queries' results, not {sizes[where]}")
 
 
 def add(counted: dict[int, list[int]], group: int, by: tuple[int, ...]) -> None:

@@ -20,6 +20,7 @@ SCHEDULED, RUNNING, COMPLETE, FAILED = "Scheduled", "Running", "Complete", "Fail
 CANCELLED, TIMEOUT = "Cancelled", "Timeout"
 ACTIVE: Final = (SCHEDULED, RUNNING)
 KEPT: Final = 7 * 86_400_000  # milliseconds
+MOST_RESULTS: Final = 1 << 30  # bytes of the results that an account has in a region: the oldest queries are forgotten
 PAGE: Final = 500  # rows of a record
 MOST_PAGE: Final = 64 << 20  # bytes of a page; none comes near it
 
@@ -29,7 +30,7 @@ Rows = list[list[tuple[str, str]]]
 class Query(Record, version=1):
     """A query. Times are in milliseconds since the epoch; `start` and `end` are inclusive. `groups` are names, or ARNs as given.
 
-    `asker` is who started it, by ARN; `rows` counts the results.
+    `asker` is who started it, by ARN; `rows` counts the results, which have `size` bytes as they are kept.
     """
 
     account: str
@@ -48,6 +49,7 @@ class Query(Record, version=1):
     matched: int = 0
     bytes: int = 0
     rows: int = 0
+    size: int = 0
     fault: str = ""
 
 
@@ -65,7 +67,14 @@ class Turn(Record, version=1):
     parked: bool = False
 
 
+class Weight(Record, version=1):
+    """How many bytes the results of all queries have."""
+
+    bytes: int = 0
+
+
 queries = Table("logs.query", Query)  # account, region, id
+weights = Table("logs.query_weight", Weight)  # account, region
 turns = Table("logs.query_turn", Turn)  # account, region, id
 pages = Table("logs.query_rows", Page)  # query's id, number of the page
 
@@ -82,9 +91,37 @@ def keep(tx: Tx, query: Query) -> None:
 
 def drop(tx: Tx, account: str, region: str, number: str) -> None:
     """Forget a query that has ended."""
+    query = queries.get(tx, account, region, number)
+    if query is None:
+        return
     for where in [where for where, _ in pages.scan(tx, number)]:
         pages.delete(tx, *where)
     queries.delete(tx, account, region, number)
+    weigh(tx, account, region, -query.size)
+
+
+def keep_results(tx: Tx, query: Query, sealed: list[Page]) -> None:
+    """Keep a query that is complete, and its results; the oldest of its account are forgotten where they are too much."""
+    for number, page in enumerate(sealed):
+        pages.put(tx, page, query.id, number)
+    size = sum(len(page.sealed) for page in sealed)
+    keep(tx, msgspec.structs.replace(query, size=size))
+    if weigh(tx, query.account, query.region, size) > MOST_RESULTS:
+        others = [
+            each for _, each in queries.scan(tx, query.account, query.region) if each.size and each.id != query.id
+        ]
+        for old in sorted(others, key=lambda each: (each.created, each.id)):
+            drop(tx, old.account, old.region, old.id)
+            if weigh(tx, old.account, old.region, 0) <= MOST_RESULTS:
+                break
+
+
+def weigh(tx: Tx, account: str, region: str, more: int) -> int:
+    """How many bytes the results of an account have, with so many more."""
+    now = (weights.get(tx, account, region) or Weight()).bytes + more
+    if more:
+        weights.put(tx, Weight(bytes=now), account, region)
+    return now
 
 
 def sealed_pages(vault: Vault, query: str, rows: Rows) -> list[Page]:

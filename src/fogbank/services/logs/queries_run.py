@@ -31,7 +31,7 @@ from fogbank.services.logs.queries_records import (
     Query,
     drop,
     keep,
-    pages,
+    keep_results,
     queries,
     sealed_pages,
 )
@@ -164,12 +164,9 @@ def store_results(where: Where, told: Told, sealed: list[Page], now: int, tx: Tx
     query = queries.get(tx, *where)
     if query is None or query.status != RUNNING:
         return
-    for number, page in enumerate(sealed):
-        pages.put(tx, page, query.id, number)
-    done = msgspec.structs.replace(
-        counted(query, told), status=COMPLETE, rows=len(told.rows), ended=max(now, query.created + 1)
-    )
-    keep(tx, done)
+    ended = max(now, query.created + 1)
+    done = msgspec.structs.replace(counted(query, told), status=COMPLETE, rows=len(told.rows), ended=ended)
+    keep_results(tx, done, sealed)
 
 
 @logs.chore(LOOK_EVERY)
