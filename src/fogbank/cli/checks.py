@@ -218,7 +218,7 @@ def _port(settings: Settings) -> Check:
         bind(settings.host, settings.port).close()
     except RegionError as error:
         problem, _, _ = str(error).partition("\n")
-        return Check(name, NOW, purpose, False, problem, "stop that, or choose another port with --port")
+        return Check(name, NOW, purpose, False, problem.rstrip("."), "stop that, or choose another port with --port")
     return Check(name, NOW, purpose, True, "free")
 
 

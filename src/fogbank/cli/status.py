@@ -116,7 +116,8 @@ def _show(report: dict[str, Any]) -> None:
         state = _duration(row["uptime"]) if row["alive"] else "[red]gone[/]"
         table.add_row(row["name"], str(row["pid"]), state, _megabytes(row["memory"]))
     console.print(table)
-    restarts = f", {report['restarts']} restarts" if report["restarts"] else ""
+    count = report["restarts"]
+    restarts = f", {count} restart{'s' * (count != 1)}" if count else ""
     console.print(f"\n{_megabytes(report['memory'])} in all{restarts}")
     console.print(_scrubbed(report["scrub"]))
 
