@@ -20,10 +20,18 @@ PROGRAM = b"fogbank.services.logs.insights_worker"
 ENDLESS = "filter @message like /(a+)+$/"
 
 
+MESSAGE = "a" * 60 + "!"
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A region."""
+    """A region with an event in a group."""
     made = Live(tmp_path_factory.mktemp("region") / "data")
+    logs = made.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    event = {"timestamp": int(time.time() * 1000), "message": MESSAGE}
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
     yield made
     made.end()
 
@@ -76,10 +84,6 @@ def status(logs: Any, number: str) -> str:
 
 def test_a_query_that_ran_failed_and_its_process_is_gone(live: Live) -> None:
     logs = live.client("logs")
-    logs.create_log_group(logGroupName="g")
-    logs.create_log_stream(logGroupName="g", logStreamName="s")
-    event = {"timestamp": int(time.time() * 1000), "message": "a" * 60 + "!"}
-    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
     number = start(logs, ENDLESS)
     control = control_of(live)
     (process,) = eventually(lambda: queries_of(control))
@@ -89,7 +93,7 @@ def test_a_query_that_ran_failed_and_its_process_is_gone(live: Live) -> None:
     eventually(lambda: status(logs, number) == "Failed")
     again = start(logs, "fields @message")
     eventually(lambda: status(logs, again) == "Complete")
-    assert logs.get_query_results(queryId=again)["results"][0][0]["value"] == event["message"]
+    assert logs.get_query_results(queryId=again)["results"][0][0]["value"] == MESSAGE
 
 
 def test_a_query_that_is_stopped_ends_its_process(live: Live) -> None:
